@@ -1,0 +1,1 @@
+"""Decisions: no clock, socket, file, randomness or logging in here."""

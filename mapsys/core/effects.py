@@ -1,0 +1,154 @@
+"""What goes into the core and what comes out of it: datagrams in, effects out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mapsys.eid import EidPrefix
+
+
+class Endpoint(NamedTuple):
+    """An IP address in its text form, without a zone, and a UDP port."""
+
+    host: str
+    port: int
+
+
+class Datagram(NamedTuple):
+    """One UDP payload with where it came from.
+
+    data: the octets received, at most 65,507.
+    source: who sent it (the outer header).
+    local: the address and port it was sent to; replies leave from there.
+    mac_good: the verdict on a Map-Register's MAC where the datapath has already
+    looked at it; None means that nobody has.
+    """
+
+    data: bytes
+    source: Endpoint
+    local: Endpoint
+    mac_good: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A UDP payload to send from port 4342.
+
+    source: the local address it leaves from; None lets the system choose.
+    after: the ticket whose commit it waits for; None sends it at once.
+    repeatable: the same request may be answered with the same octets (the nonce
+    apart) until the store's generation changes.
+    """
+
+    data: bytes
+    destination: Endpoint
+    source: Endpoint | None = None
+    after: int | None = None
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inject:
+    """A whole IP datagram for the ALT of one instance-ID (RFC 6836, 3)."""
+
+    packet: bytes
+    eid: EidPrefix
+    instance_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A message that got silence.
+
+    message_type: the message class's name, or "unknown".
+    reason: from the closed sets in ``wire.errors`` and ``core.reasons``.
+    """
+
+    source: Endpoint
+    message_type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An authenticated Map-Register that policy said no to: no state, no Map-Notify."""
+
+    source: Endpoint
+    site: str
+    eid: EidPrefix | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registration that is new or changed; the locator set follows from the store."""
+
+    eid: EidPrefix
+    site: str
+    source: Endpoint
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A Map-Register that changed nothing but its lifetime."""
+
+    site: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A registration removed by its owner (record TTL 0)."""
+
+    eid: EidPrefix
+    site: str
+    source: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An EID-Prefix that is now registered by another xTR (without merge)."""
+
+    eid: EidPrefix
+    site: str
+    source: Endpoint
+    previous_registrant: bytes
+    registrant: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A registration whose lifetime ran out."""
+
+    eid: EidPrefix
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A Map-Request that was dealt with.
+
+    outcome: "proxy-reply", "forwarded", "negative", "alt" or "subscribed".
+    """
+
+    eid: EidPrefix
+    outcome: str
+    action: int | None = None
+
+
+Effect = (
+    Send
+    | Inject
+    | Dropped
+    | Refused
+    | Registered
+    | Refreshed
+    | Withdrawn
+    | Moved
+    | Expired
+    | Answered
+)
+"""Effects take place in the order in which the core lists them."""
