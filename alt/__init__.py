@@ -1,0 +1,1 @@
+"""The ALT node: BGP by ExaBGP over GRE, aggregation enforced (RFC 6836)."""

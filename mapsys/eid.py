@@ -251,7 +251,11 @@ class EidPrefix:
         if self.length <= half:
             return f"(*,{group}/{self.length})" if self.length < half else f"(*,{group})"
         source_length = self.length - half
-        return f"({source},{group})" if source_length == half else f"({source}/{source_length},{group})"
+        return (
+            f"({source},{group})"
+            if source_length == half
+            else f"({source}/{source_length},{group})"
+        )
 
 
 def _mac(text: str) -> int:

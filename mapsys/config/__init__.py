@@ -1,0 +1,1 @@
+"""Configuration: a YAML node graph becomes a checked, typed Config."""

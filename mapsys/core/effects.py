@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 from mapsys.eid import EidPrefix
@@ -31,21 +33,36 @@ class Datagram(NamedTuple):
     mac_good: bool | None = None
 
 
+class Repeat(Enum):
+    """How an answer to a Map-Request may be used again for the same request.
+
+    NEVER: not at all. NONCE: octets 4 to 11 are the request's nonce, the rest
+    stays. INNER: everything after the first 4 octets is the request's own, after
+    its first 4 (a request passed on in an ECM).
+    """
+
+    NEVER = 0
+    NONCE = 1
+    INNER = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """A UDP payload to send from port 4342.
 
     source: the local address it leaves from; None lets the system choose.
     after: the ticket whose commit it waits for; None sends it at once.
-    repeatable: the same request may be answered with the same octets (the nonce
-    apart) until the store's generation changes.
+    repeat: whether the datapath may answer an equal request by itself until the
+    store's generation changes; it then asks ``admit(now)`` first, which takes
+    from the same budgets as the core would.
     """
 
     data: bytes
     destination: Endpoint
     source: Endpoint | None = None
     after: int | None = None
-    repeatable: bool = False
+    repeat: Repeat = Repeat.NEVER
+    admit: Callable[[float], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +110,17 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """A Map-Register that changed nothing but its lifetime."""
+    """A Map-Register that changed nothing but its lifetime.
+
+    again: refreshes by an equal Map-Register (nonce and authentication data
+    apart) from the same source: ``again(datagram, now)`` does all that the core
+    would, and returns its effects, or None where the core has to look itself.
+    Good until the store's generation changes.
+    """
 
     site: str
     records: int
+    again: Callable[[Datagram, float], list[Effect] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

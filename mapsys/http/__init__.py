@@ -1,0 +1,1 @@
+"""The HTTP process: status API, health and metrics."""

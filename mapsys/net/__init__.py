@@ -1,0 +1,1 @@
+"""The asyncio shell around the core: sockets, journal, life cycle."""

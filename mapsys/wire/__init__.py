@@ -1,0 +1,1 @@
+"""octets <-> values: every message of the LISP control plane (RFC 9301, 8060)."""
