@@ -1,0 +1,39 @@
+"""Which area of the work a test file belongs to, and the seconds that area may take."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BUDGET_SECONDS: Final[dict[str, int]] = {
+    "core": 130,
+    "protocol": 60,
+    "ALT": 130,
+    "operators": 90,
+    "speed": 40,
+    "reliability": 100,
+    "pilot network": 70,
+    "fleet": 40,
+}
+"""For the whole suite; printed beside what was measured, never a reason to fail."""
+
+_AREA_OF_FOLDER: Final[dict[str, str]] = {
+    "scenarios": "protocol",
+    "interop": "protocol",
+    "alt": "ALT",
+    "cli": "operators",
+    "http": "operators",
+    "config": "operators",
+    "speed": "speed",
+    "native": "speed",
+    "reliability": "reliability",
+    "fuzz": "reliability",
+    "pilot": "pilot network",
+    "fleet": "fleet",
+}
+"""By the first folder under ``tests/``; everything else is the core's."""
+
+
+def area_of(node_id: str) -> str:
+    """The area of a test, by its node ID (``tests/wire/test_x.py::test_y``)."""
+    parts = node_id.partition("::")[0].split("/")
+    return _AREA_OF_FOLDER.get(parts[1], "core") if len(parts) > 2 else "core"

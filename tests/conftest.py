@@ -1,0 +1,131 @@
+"""What every test run does around the tests: who may stay out, how long, what is left.
+
+- A test whose kernel ability or privilege is missing is deselected, listed under
+  "not run here", and has to stand in ``not-run-allowed.txt``: else the run fails.
+- Seconds by area are printed against their budgets.
+- A process or network namespace left behind fails the run.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import secrets
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.abilities import missing
+from tests.areas import BUDGET_SECONDS, area_of
+from tests.leftovers import SESSION_VARIABLE, leftovers, namespaces
+
+_ALLOWED_FILE: Final = Path(__file__).with_name("not-run-allowed.txt")
+
+
+def allowed_reasons(text: str) -> list[tuple[str, str]]:
+    """(ability, node-ID glob) of each line that is not empty and no comment."""
+    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    return [(words[0], words[1]) for words in lines if len(words) == 2]
+
+
+def needed_abilities(item: pytest.Item) -> Iterator[str]:
+    """What a test asks for by its markers, the most general first."""
+    if item.get_closest_marker("needs_root") or item.get_closest_marker("netns"):
+        yield "root"
+    if item.get_closest_marker("netns"):
+        yield "netns"
+    for marker in item.iter_markers("ability"):
+        yield from marker.args
+
+
+class RunReport:
+    """Gathers during the run what is printed, and judged, at its end."""
+
+    def __init__(self) -> None:
+        self.session = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.outer_session = os.environ.get(SESSION_VARIABLE)
+        self.namespaces_before = namespaces()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.not_run: list[tuple[str, str, str]] = []
+        self.left_behind: list[str] = []
+        os.environ[SESSION_VARIABLE] = self.session
+
+    @property
+    def not_allowed(self) -> list[tuple[str, str, str]]:
+        """(node ID, ability, reason) of what stayed out without being listed."""
+        allowed = allowed_reasons(_ALLOWED_FILE.read_text(encoding="utf-8"))
+        return [
+            entry
+            for entry in self.not_run
+            if not any(
+                ability == entry[1] and fnmatch.fnmatchcase(entry[0], glob)
+                for ability, glob in allowed
+            )
+        ]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        staying = []
+        for item in items:
+            for ability in needed_abilities(item):
+                reason = missing(ability)
+                if reason is not None:
+                    self.not_run.append((item.nodeid, ability, reason))
+                    break
+            else:
+                staying.append(item)
+        if len(staying) < len(items):
+            config.hook.pytest_deselected(items=[i for i in items if i not in staying])
+            items[:] = staying
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[area_of(report.nodeid)] += report.duration
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.left_behind = leftovers(self.session, self.namespaces_before)
+        if (self.left_behind or self.not_allowed) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        write = terminalreporter.write_line
+        if self.seconds:
+            terminalreporter.section("seconds by area")
+            for area, budget in BUDGET_SECONDS.items():
+                if area in self.seconds:
+                    note = "  over its budget" if self.seconds[area] > budget else ""
+                    write(f"{area:14}{self.seconds[area]:8.1f} of {budget}{note}")
+        if self.not_run:
+            terminalreporter.section("not run here")
+            by_reason: defaultdict[str, list[str]] = defaultdict(list)
+            for node_id, _, reason in self.not_run:
+                by_reason[reason].append(node_id)
+            for reason, node_ids in by_reason.items():
+                write(f"{reason} ({len(node_ids)} tests):")
+                for node_id in node_ids:
+                    write(f"  {node_id}")
+        for node_id, ability, _ in self.not_allowed:
+            write(
+                f"FAILED {node_id}: left out for want of {ability!r}, "
+                f"which tests/{_ALLOWED_FILE.name} does not allow",
+                red=True,
+            )
+        if self.left_behind:
+            terminalreporter.section("left behind")
+            for line in self.left_behind:
+                write(f"FAILED {line}", red=True)
+
+    def pytest_unconfigure(self) -> None:
+        if self.outer_session is None:
+            os.environ.pop(SESSION_VARIABLE, None)
+        else:
+            os.environ[SESSION_VARIABLE] = self.outer_session
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(RunReport(), "mapsys-run-report")
