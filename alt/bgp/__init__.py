@@ -1,0 +1,1 @@
+"""BGP by ExaBGP: its process, its configuration, its words and its events."""

@@ -1,0 +1,1 @@
+"""Routes of the ALT: what came in, what was chosen, what went out."""
