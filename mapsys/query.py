@@ -1,0 +1,117 @@
+"""The daemon's end of the local query socket: reads questions, answers in pages.
+
+``query_client`` is the other end; ``query_pages`` makes the answers and says
+what a daemon has to offer (``QuerySource``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mapsys.query_frames import (
+    ANSWER_OCTETS_LIMIT,
+    QUESTION_OCTETS_LIMIT,
+    FrameError,
+    read_frame,
+    write_frame,
+)
+from mapsys.query_pages import QuerySource, answer
+from mapsys.query_rows import Answer, Declined, Question
+
+__all__ = ["SOCKET_NAME", "QueryServer", "QuerySource", "serve"]
+
+SOCKET_NAME: Final = "query.sock"
+"""In the state folder; mode 0600."""
+
+CONNECTIONS_LIMIT: Final = 32
+"""The HTTP process keeps a few; anyone else is the same user trying things."""
+
+_DECODER: Final = msgspec.msgpack.Decoder(Question)
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+class QueryServer:
+    """A listening query socket. Made by :func:`serve`."""
+
+    def __init__(self, source: QuerySource) -> None:
+        self._source = source
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def start(self, path: Path) -> None:
+        """Listen at a path that only this user may open; a stale socket is replaced.
+
+        Raises OSError, with a sentence where the path is too long for a socket.
+        """
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        umask = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        except OSError as error:
+            listener.close()
+            raise OSError(error.errno, f"cannot listen at {path}: {error}") from error
+        finally:
+            os.umask(umask)
+        self._server = await asyncio.start_unix_server(self._connected, sock=listener)
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or len(self._connections) >= CONNECTIONS_LIMIT:
+            writer.close()
+            return
+        self._connections.add(task)
+        try:
+            await self._converse(reader, writer)
+        except asyncio.CancelledError:
+            pass  # only close() cancels, and it has what it wanted
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A peer that breaks the framing cannot be answered: it is cut off.
+        with suppress(FrameError, ConnectionError):
+            while (body := await read_frame(reader, QUESTION_OCTETS_LIMIT)) is not None:
+                await write_frame(writer, self._fitting(await self._answer(body)))
+
+    async def _answer(self, body: bytes) -> Answer:
+        try:
+            question = _DECODER.decode(body)
+        except (msgspec.DecodeError, ValueError) as error:
+            return Declined("malformed-question", str(error))
+        try:
+            return await answer(question, self._source)
+        except ValueError as error:
+            return Declined("malformed-question", str(error))
+
+    @staticmethod
+    def _fitting(reply: Answer) -> bytes:
+        body = _ENCODER.encode(reply)
+        if len(body) <= ANSWER_OCTETS_LIMIT:
+            return body
+        return _ENCODER.encode(
+            Declined("failed", f"the answer of {len(body)} octets is over the limit; ask for less")
+        )
+
+
+async def serve(path: Path, source: QuerySource) -> QueryServer:
+    """Answer questions at a Unix socket until the server is closed. Raises OSError."""
+    server = QueryServer(source)
+    await server.start(path)
+    return server

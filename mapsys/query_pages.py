@@ -1,0 +1,326 @@
+"""Pages of state, read from the store between batches: ``query`` asks, this answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Final, NamedTuple, Protocol
+
+from mapsys.core import details
+from mapsys.core.details import HAS_XTR_ID, Details
+from mapsys.core.site import LispSite, SiteTable
+from mapsys.eid import EidPrefix, Family
+from mapsys.query_ledger import SiteLedger, endpoint_text
+from mapsys.query_rows import (
+    PAGE_ROWS_LIMIT,
+    Answer,
+    Declined,
+    LookupQuestion,
+    LookupRow,
+    Question,
+    RegistrationRow,
+    RegistrationsPage,
+    RegistrationsQuestion,
+    SampleRow,
+    SamplesQuestion,
+    SamplesRow,
+    SiteEidRow,
+    SiteQuestion,
+    SiteRow,
+    SitesPage,
+    SitesQuestion,
+    StatusQuestion,
+    StatusRow,
+)
+from mapsys.store import Mapping, Registration, Store
+
+SLICE_SECONDS: Final = 0.002
+"""Work done before the loop gets its turn: about one full batch of datagrams."""
+
+SCAN_BATCH: Final = 32
+EXAMINED_LIMIT: Final = 5_000
+"""Mappings looked at for one page; a filter that matches little gets short pages."""
+
+PAGE_OCTETS_LIMIT: Final = 1024 * 1024
+"""Record octets in one page; ends it early where records are huge."""
+
+COUNT_LIMIT: Final = 1_000
+"""Prefixes counted for one configured EID-Prefix of a site."""
+
+
+_FLAG_NAMES: Final = (
+    (details.PROXY_MAP_REPLY, "proxy-map-reply"),
+    (details.SECURITY_CAPABLE, "security-capable"),
+    (details.MERGE_REQUEST, "merge-request"),
+    (details.TTL_TIMEOUT, "use-ttl-for-timeout"),
+    (details.NEXT_SECRET, "next-secret"),
+    (details.FORMER, "former"),
+    (details.STATIC, "static"),
+    (details.RELAYED, "relayed"),
+)
+
+
+class NegativeFacts(NamedTuple):
+    """What an EID without registration would be answered.
+
+    record: the negative EID-Record in wire octets, or None where the request is
+    passed on to another node instead.
+    """
+
+    prefix: EidPrefix | None
+    record: bytes | None
+    why: str
+
+
+class QuerySource(Protocol):
+    """The daemon, as the query socket sees it. Every call is short and never waits."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def ledger(self) -> SiteLedger: ...
+
+    @property
+    def sites(self) -> SiteTable: ...
+
+    def clocks(self) -> tuple[float, float]:
+        """The core's clock and Unix time, read together."""
+
+    def status(self) -> StatusRow:
+        """The daemon as a whole."""
+
+    def negative(self, eid: EidPrefix) -> NegativeFacts:
+        """What the EID is answered when nothing registered covers it."""
+
+    def samples(self) -> list[SampleRow]:
+        """Counters, by the families of ``http.metric_families``."""
+
+
+class _Pace:
+    """Gives the loop its turn after each slice of work."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    async def step(self) -> None:
+        if time.perf_counter() - self._since > SLICE_SECONDS:
+            await asyncio.sleep(0)
+            self._since = time.perf_counter()
+
+
+class _BadCursor(Exception):
+    """The cursor is none that this server gave out."""
+
+
+async def answer(question: Question, source: QuerySource) -> Answer:
+    """Answer one question; a question that cannot be answered gets Declined."""
+    try:
+        match question:
+            case StatusQuestion():
+                return source.status()
+            case SamplesQuestion():
+                return SamplesRow(source.samples())
+            case SitesQuestion():
+                return await _sites(question, source)
+            case SiteQuestion():
+                return await _site(question, source)
+            case RegistrationsQuestion():
+                return await _registrations(question, source)
+            case LookupQuestion():
+                return _lookup(question, source)
+    except _BadCursor:
+        return Declined("bad-cursor", "the cursor is not one that was handed out; start again")
+
+
+async def _sites(question: SitesQuestion, source: QuerySource) -> SitesPage:
+    limit = max(1, min(question.limit, PAGE_ROWS_LIMIT))
+    later = sorted(
+        (site for site in source.sites if site.name > question.after), key=lambda site: site.name
+    )
+    pace = _Pace()
+    rows = [await _site_row(site, source, pace) for site in later[:limit]]
+    return SitesPage(rows, rows[-1].name if len(later) > limit else None)
+
+
+async def _site(question: SiteQuestion, source: QuerySource) -> SiteRow | Declined:
+    site = source.sites.named(question.name)
+    if site is None:
+        return Declined("unknown-site", f"no site is called {question.name!r}")
+    return await _site_row(site, source, _Pace())
+
+
+async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow:
+    account = source.ledger.of(site.name)
+    eids: list[SiteEidRow] = []
+    for rule in site.rules:
+        registered = examined = 0
+        async for mapping in _inside(rule.prefix, source.store, pace):
+            examined += 1
+            if examined > COUNT_LIMIT:
+                break
+            if _is_of(mapping, site.name):
+                registered += 1
+        eids.append(
+            SiteEidRow(
+                prefix=rule.prefix.pack(),
+                accept_more_specifics=rule.accept_more_specifics,
+                registered=registered,
+                counted_in_full=examined <= COUNT_LIMIT,
+            )
+        )
+    return SiteRow(
+        name=site.name,
+        eids=eids,
+        key_ids=[key.key_id for key in site.keys],
+        last_accepted_at=account.last_accepted_at,
+        accepted=account.accepted,
+        refused=account.refused,
+        last_refusal=account.last_refusal,
+    )
+
+
+def _is_of(mapping: Mapping, site: str) -> bool:
+    return any(Details.unpack(one.details).site == site for one in mapping.registrations)
+
+
+async def _registrations(question: RegistrationsQuestion, source: QuerySource) -> RegistrationsPage:
+    limit = max(1, min(question.limit, PAGE_ROWS_LIMIT))
+    resume_at, resume_after = _read_cursor(question.cursor)
+    rows: list[RegistrationRow] = []
+    octets = examined = 0
+    async for mapping in _matching(question, resume_at, source, _Pace()):
+        examined += 1
+        for one in mapping.registrations:
+            if mapping.eid == resume_at and one.registrant <= resume_after:
+                continue
+            facts = Details.unpack(one.details)
+            if question.site is not None and facts.site != question.site:
+                continue
+            if len(rows) == limit or octets > PAGE_OCTETS_LIMIT:
+                return RegistrationsPage(rows, rows[-1].eid + rows[-1].registrant)
+            rows.append(_registration_row(mapping.eid, one, facts, source))
+            octets += len(one.record)
+        if examined == EXAMINED_LIMIT:
+            last = mapping.registrations[-1].registrant
+            return RegistrationsPage(rows, mapping.eid.pack() + last)
+    return RegistrationsPage(rows, None)
+
+
+def _read_cursor(cursor: bytes | None) -> tuple[EidPrefix | None, bytes]:
+    if cursor is None:
+        return None, b""
+    try:
+        eid, end = EidPrefix.unpack(cursor)
+    except ValueError as error:
+        raise _BadCursor from error
+    return eid, cursor[end:]
+
+
+async def _matching(
+    question: RegistrationsQuestion, resume_at: EidPrefix | None, source: QuerySource, pace: _Pace
+) -> AsyncIterator[Mapping]:
+    """Mappings the prefix and instance-ID filters let through, from the cursor's on."""
+    store = source.store
+    wanted = question.instance_id
+    if question.prefix is None:
+        async for mapping in _from(resume_at, wanted, store, pace):
+            if wanted is not None and mapping.eid.instance_id != wanted:
+                return
+            yield mapping
+        return
+    prefix, _ = EidPrefix.unpack(question.prefix)
+    if wanted is not None and prefix.instance_id != wanted:
+        return
+    if question.match == "covered":
+        async for mapping in _inside(prefix, store, pace, resume_at):
+            yield mapping
+        return
+    if question.match == "covering":
+        found = [*store.covering(prefix)][::-1]
+    else:
+        one = store.get(prefix) if question.match == "exact" else store.longest_match(prefix)
+        found = [] if one is None else [one]
+    for mapping in found:
+        if resume_at is None or mapping.eid >= resume_at:
+            yield mapping
+
+
+async def _from(
+    start: EidPrefix | None, instance_id: int | None, store: Store, pace: _Pace
+) -> AsyncIterator[Mapping]:
+    """Mappings in table order from ``start`` (or the instance-ID's first) on, inclusive."""
+    if start is None and instance_id:
+        start = EidPrefix(instance_id, Family.IPV4, 0, 0)
+    if start is not None and (first := store.get(start)) is not None:
+        yield first
+    cursor = start
+    while batch := store.scan(cursor, SCAN_BATCH):
+        for mapping in batch:
+            yield mapping
+        cursor = batch[-1].eid
+        await pace.step()
+
+
+async def _inside(
+    prefix: EidPrefix, store: Store, pace: _Pace, resume_at: EidPrefix | None = None
+) -> AsyncIterator[Mapping]:
+    """Mappings covered by a prefix, itself included: they stand together in table order."""
+    start = prefix if resume_at is None or resume_at < prefix else resume_at
+    async for mapping in _from(start, None, store, pace):
+        if not prefix.covers(mapping.eid):
+            return
+        yield mapping
+
+
+def _registration_row(
+    eid: EidPrefix, registration: Registration, facts: Details, source: QuerySource
+) -> RegistrationRow:
+    now, unix_now = source.clocks()
+    expires_at = unix_now + (registration.deadline - now)
+    has_xtr_id = bool(facts.flags & HAS_XTR_ID)
+    return RegistrationRow(
+        eid=eid.pack(),
+        record=registration.record,
+        registrant=registration.registrant,
+        site=facts.site,
+        source=endpoint_text(facts.source),
+        key_id=facts.key_id,
+        algorithm_id=facts.algorithm_id,
+        flags=[name for bit, name in _FLAG_NAMES if facts.flags & bit],
+        xtr_id=registration.registrant if has_xtr_id else None,
+        site_id=facts.site_id if has_xtr_id else None,
+        first_seen=facts.first_registered,
+        last_seen=expires_at - facts.lifetime_seconds,
+        expires_at=expires_at,
+    )
+
+
+def _lookup(question: LookupQuestion, source: QuerySource) -> LookupRow:
+    eid, _ = EidPrefix.unpack(question.eid)
+    configured = source.sites.longest_match(eid)
+    mapping = source.store.longest_match(eid)
+    if mapping is None:
+        negative = source.negative(eid)
+        return LookupRow(
+            eid=question.eid,
+            outcome="forwarded" if negative.record is None else "negative",
+            prefix=None if negative.prefix is None else negative.prefix.pack(),
+            site=None if configured is None else configured[0].name,
+            record=negative.record,
+            registrations=[],
+            why=negative.why,
+        )
+    shown = mapping.registrations[:PAGE_ROWS_LIMIT]
+    rows = [
+        _registration_row(mapping.eid, one, Details.unpack(one.details), source) for one in shown
+    ]
+    return LookupRow(
+        eid=question.eid,
+        outcome="registered",
+        prefix=mapping.eid.pack(),
+        site=rows[0].site,
+        record=mapping.published,
+        registrations=rows,
+        why=f"{mapping.eid} is the longest registered prefix that covers {eid}",
+    )

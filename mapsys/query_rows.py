@@ -1,0 +1,217 @@
+"""What may be asked over the local query socket, and what is answered: typed structs.
+
+EID-Prefixes and EID-Records travel packed (``EidPrefix.pack``, wire octets): the
+daemon does not spend its time on turning them into text. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+PAGE_ROWS_LIMIT: Final = 500
+"""Rows in one page at most, whatever was asked for."""
+
+Match = Literal["exact", "longest", "covered", "covering"]
+"""How a prefix filter compares; the words are those of the store's verbs."""
+
+
+class StatusQuestion(msgspec.Struct, frozen=True, tag="status"):
+    """How is the daemon?"""
+
+
+class SamplesQuestion(msgspec.Struct, frozen=True, tag="samples"):
+    """What do the counters say?"""
+
+
+class SitesQuestion(msgspec.Struct, frozen=True, tag="sites"):
+    """The sites whose name sorts after ``after``; at most ``limit`` of them."""
+
+    after: str = ""
+    limit: int = 100
+
+
+class SiteQuestion(msgspec.Struct, frozen=True, tag="site"):
+    """One site."""
+
+    name: str
+
+
+class RegistrationsQuestion(msgspec.Struct, frozen=True, tag="registrations"):
+    """Registrations in table order after the cursor; every filter given must hold.
+
+    prefix: packed EID-Prefix; its instance-ID is part of it.
+    cursor: as answered in ``RegistrationsPage.next``.
+    """
+
+    limit: int = 100
+    cursor: bytes | None = None
+    site: str | None = None
+    instance_id: int | None = None
+    prefix: bytes | None = None
+    match: Match = "exact"
+
+
+class LookupQuestion(msgspec.Struct, frozen=True, tag="lookup"):
+    """What would a Map-Request for this EID (packed) be answered, and why?"""
+
+    eid: bytes
+
+
+Question = (
+    StatusQuestion
+    | SamplesQuestion
+    | SitesQuestion
+    | SiteQuestion
+    | RegistrationsQuestion
+    | LookupQuestion
+)
+
+
+class ListenRow(msgspec.Struct, frozen=True):
+    """One UDP socket of port 4342.
+
+    drops: datagrams the kernel threw away because the receive buffer was full.
+    """
+
+    host: str
+    port: int
+    receive_buffer_asked_octets: int
+    receive_buffer_granted_octets: int
+    drops: int
+
+
+class StatusRow(msgspec.Struct, frozen=True, tag="status"):
+    """The daemon as a whole.
+
+    not_ready: sentences naming what keeps it from serving; empty when it serves.
+    degraded: sentences naming what is wrong while it serves.
+    """
+
+    node: str
+    version: str
+    started_at: float
+    roles: list[str]
+    listen: list[ListenRow]
+    sites: int
+    registrations: int
+    journal_writing: bool
+    config_hash: str
+    last_reload_at: float
+    failed_reloads: int
+    not_ready: list[str]
+    degraded: list[str]
+
+
+class SampleRow(msgspec.Struct, frozen=True):
+    """One metric value: a family of ``http.metric_families``, its label values, the value."""
+
+    family: str
+    labels: tuple[str, ...]
+    value: float
+
+
+class SamplesRow(msgspec.Struct, frozen=True, tag="samples"):
+    """All counters at one moment."""
+
+    samples: list[SampleRow]
+
+
+class SiteEidRow(msgspec.Struct, frozen=True):
+    """One configured EID-Prefix of a site.
+
+    registered: registered prefixes of this site inside it, itself included; where
+    ``counted_in_full`` is false there are more.
+    """
+
+    prefix: bytes
+    accept_more_specifics: bool
+    registered: int
+    counted_in_full: bool
+
+
+class RefusalRow(msgspec.Struct, frozen=True):
+    """A Map-Register that policy refused; eid is packed, None where no record was named."""
+
+    at: float
+    source: str
+    eid: bytes | None
+    reason: str
+    detail: str
+
+
+class SiteRow(msgspec.Struct, frozen=True, tag="site"):
+    """A configured site; last_accepted_at is None when nothing came since the start."""
+
+    name: str
+    eids: list[SiteEidRow]
+    key_ids: list[int]
+    last_accepted_at: float | None
+    accepted: int
+    refused: int
+    last_refusal: RefusalRow | None
+
+
+class SitesPage(msgspec.Struct, frozen=True, tag="sites"):
+    """Sites in name order; ``next`` is the ``after`` of the following page."""
+
+    rows: list[SiteRow]
+    next: str | None
+
+
+class RegistrationRow(msgspec.Struct, frozen=True):
+    """One registrant's contribution to a mapping.
+
+    record: the EID-Record as registered, in wire octets.
+    """
+
+    eid: bytes
+    record: bytes
+    registrant: bytes
+    site: str
+    source: str
+    key_id: int
+    algorithm_id: int
+    flags: list[str]
+    xtr_id: bytes | None
+    site_id: bytes | None
+    first_seen: float
+    last_seen: float
+    expires_at: float
+
+
+class RegistrationsPage(msgspec.Struct, frozen=True, tag="registrations"):
+    """Registrations in table order. ``next`` is None at the end; a page may be short."""
+
+    rows: list[RegistrationRow]
+    next: bytes | None
+
+
+class LookupRow(msgspec.Struct, frozen=True, tag="lookup"):
+    """What a Map-Request for an EID meets.
+
+    outcome: "registered", "negative", or "forwarded" (another node has the answer).
+    prefix: the registered EID-Prefix, or the one a negative reply would carry.
+    site: the configured site that covers the EID.
+    record: the EID-Record that would be published or answered, in wire octets.
+    why: one sentence.
+    """
+
+    eid: bytes
+    outcome: Literal["registered", "negative", "forwarded"]
+    prefix: bytes | None
+    site: str | None
+    record: bytes | None
+    registrations: list[RegistrationRow]
+    why: str
+
+
+class Declined(msgspec.Struct, frozen=True, tag="declined"):
+    """No answer. reason: "malformed-question", "bad-cursor", "unknown-site" or "failed"."""
+
+    reason: str
+    detail: str
+
+
+Answer = StatusRow | SamplesRow | SitesPage | SiteRow | RegistrationsPage | LookupRow | Declined
