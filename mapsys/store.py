@@ -71,8 +71,13 @@ class Store(Protocol):
     def withdraw(self, eid: EidPrefix, registrant: bytes, *, published: bytes | None) -> bool:
         """Remove a contribution; published is None when it was the last. False: none there."""
 
-    def touch(self, eid: EidPrefix, registrant: bytes, *, deadline: float, digest: bytes) -> bool:
-        """Move a deadline, and name the Map-Register that did; answers stay as they are."""
+    def touch(
+        self, eid: EidPrefix, registrant: bytes, *, deadline: float, digest: bytes
+    ) -> bytes | None:
+        """Move a deadline, and name the Map-Register that did; answers stay as they are.
+
+        Returns the digest that stood there before, None where nothing is registered.
+        """
 
     def nonce_mark(self, mark: bytes) -> int | None:
         """The highest nonce accepted under a mark (site, key-id, xTR-ID), or None."""

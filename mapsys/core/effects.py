@@ -80,11 +80,13 @@ class Dropped:
 
     message_type: the message class's name, or "unknown".
     reason: from the closed sets in ``wire.errors`` and ``core.reasons``.
+    site: the site it claimed to come from, where one could be found.
     """
 
     source: Endpoint
     message_type: str
     reason: str
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +136,18 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An EID-Prefix that is now registered by another xTR (without merge)."""
+    """An EID-Prefix that is now registered by another xTR (without merge).
+
+    previous_registrants: whose registrations no longer count.
+    merge_conflict: they had asked to be merged, and the new one did not.
+    """
 
     eid: EidPrefix
     site: str
     source: Endpoint
-    previous_registrant: bytes
+    previous_registrants: tuple[bytes, ...]
     registrant: bytes
+    merge_conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

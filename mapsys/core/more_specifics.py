@@ -1,0 +1,61 @@
+"""How many more-specifics each configured EID-Prefix holds, against its limit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from mapsys.core.site import EidRule, SiteTable
+from mapsys.eid import EidPrefix
+from mapsys.store import Store
+
+PAGE = 1_000
+
+
+class MoreSpecifics:
+    """Counts of registered EID-Prefixes that lie inside a configured one, by that one."""
+
+    def __init__(self, store: Store, sites: SiteTable) -> None:
+        """Counts what the store already holds."""
+        self._sites = sites
+        self._counts: Counter[EidPrefix] = Counter()
+        cursor: EidPrefix | None = None
+        while page := store.scan(cursor, PAGE):
+            for mapping in page:
+                self.added(mapping.eid)
+            cursor = page[-1].eid
+
+    def added(self, eid: EidPrefix) -> None:
+        """A prefix that was not registered now is."""
+        rule = self._rule_above(eid)
+        if rule is not None:
+            self._counts[rule.prefix] += 1
+
+    def removed(self, eid: EidPrefix) -> None:
+        """A prefix is no longer registered."""
+        rule = self._rule_above(eid)
+        if rule is not None:
+            self._counts[rule.prefix] -= 1
+
+    def held(self, rule: EidRule) -> int:
+        """More-specifics registered inside the rule's prefix."""
+        return self._counts[rule.prefix]
+
+    def over_limit(
+        self, new: Iterable[tuple[EidPrefix, EidRule]]
+    ) -> tuple[EidPrefix, EidRule] | None:
+        """The first of these new registrations that would exceed its rule's limit."""
+        extra: Counter[EidPrefix] = Counter()
+        for eid, rule in new:
+            if eid == rule.prefix:
+                continue
+            extra[rule.prefix] += 1
+            if self._counts[rule.prefix] + extra[rule.prefix] > rule.more_specifics_limit:
+                return eid, rule
+        return None
+
+    def _rule_above(self, eid: EidPrefix) -> EidRule | None:
+        match = self._sites.longest_match(eid)
+        if match is None or match[1].prefix == eid:
+            return None
+        return match[1]

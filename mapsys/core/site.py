@@ -1,0 +1,141 @@
+"""LISP sites: the keys they sign with and the EID-Prefixes they may register (RFC 9301, 8.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from mapsys.eid import EidPrefix
+from mapsys.table import PrefixTable
+from mapsys.wire.auth import Key
+
+MORE_SPECIFICS_LIMIT: Final = 10_000
+"""More-specific EID-Prefixes a site may hold inside one of its own, unless configured."""
+
+
+class Replay(StrEnum):
+    """How a repeated Map-Register is told from a new one; docs/decisions tells why."""
+
+    AUTO = "auto"
+    STRICT = "strict"
+    OFF = "off"
+
+
+class ProxyReply(StrEnum):
+    """Who answers a Map-Request for a registered EID-Prefix."""
+
+    AS_REQUESTED = "as-requested"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteKey:
+    """One key-id of a site.
+
+    algorithm_ids: which of 1, 2, 3 it may be used with.
+    current, next: the secret in use, and the one that is being rotated in.
+    holder: the site that was given this key to visit with; it is then good for
+    more-specific EID-Prefixes only.
+    valid_from, valid_until: seconds on the core's clock; None is no bound.
+    """
+
+    key_id: int
+    algorithm_ids: frozenset[int]
+    current: Key
+    next: Key | None = None
+    holder: str | None = None
+    valid_from: float | None = None
+    valid_until: float | None = None
+
+    def is_valid_at(self, now: float) -> bool:
+        """Whether the key may be used at this time."""
+        return (self.valid_from is None or now >= self.valid_from) and (
+            self.valid_until is None or now < self.valid_until
+        )
+
+    def secrets(self) -> Iterator[Key]:
+        """The secrets to try, at most two."""
+        yield self.current
+        if self.next is not None:
+            yield self.next
+
+
+@dataclass(frozen=True, slots=True)
+class EidRule:
+    """An EID-Prefix that a site may register, and what may be registered inside it."""
+
+    prefix: EidPrefix
+    accept_more_specifics: bool = False
+    more_specifics_limit: int = MORE_SPECIFICS_LIMIT
+    more_specifics_warning: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LispSite:
+    """Everything the Map-Server knows of a site before it registers.
+
+    rlocs: the prefixes its locators must lie in (instance-ID 0); None allows any.
+    notify_to_source: answer to the Map-Register's source port instead of 4342.
+    records_only_mac: also accept a MAC over the records without the trailer, the
+    narrow reading of RFC 9301, 5.6.
+    deny_action: the action code for everyone who asks for this site; None answers.
+    """
+
+    name: str
+    keys: tuple[SiteKey, ...]
+    rules: tuple[EidRule, ...]
+    rlocs: tuple[EidPrefix, ...] | None = None
+    notify_to_source: bool = False
+    replay: Replay = Replay.AUTO
+    proxy_reply: ProxyReply = ProxyReply.AS_REQUESTED
+    enabled: bool = True
+    records_only_mac: bool = False
+    honour_authoritative: bool = False
+    deny_action: int | None = None
+    _by_key_id: dict[int, SiteKey] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_key_id", {key.key_id: key for key in self.keys})
+
+    def key(self, key_id: int) -> SiteKey | None:
+        """The key with this id, if the site has it."""
+        return self._by_key_id.get(key_id)
+
+
+class SiteTable:
+    """The configured EID-Prefixes of all sites; replaced as a whole on reload."""
+
+    def __init__(self, sites: Iterable[LispSite]) -> None:
+        """Raises ValueError where two sites share a name or a prefix."""
+        self._sites: dict[str, LispSite] = {}
+        self._rules: PrefixTable[tuple[LispSite, EidRule]] = PrefixTable()
+        for site in sites:
+            if site.name in self._sites:
+                raise ValueError(f"two sites are named {site.name!r}")
+            self._sites[site.name] = site
+            for rule in site.rules:
+                if self._rules.get(rule.prefix) is not None:
+                    raise ValueError(f"two sites hold {rule.prefix}")
+                self._rules.put(rule.prefix, (site, rule))
+
+    def __iter__(self) -> Iterator[LispSite]:
+        return iter(self._sites.values())
+
+    def __len__(self) -> int:
+        return len(self._sites)
+
+    def named(self, name: str) -> LispSite | None:
+        """The site of this name."""
+        return self._sites.get(name)
+
+    def longest_match(self, eid: EidPrefix) -> tuple[LispSite, EidRule] | None:
+        """The site and rule of the longest configured prefix that covers the EID."""
+        found = self._rules.longest_match(eid)
+        return None if found is None else found[1]
+
+    def has_inside(self, prefix: EidPrefix) -> bool:
+        """Whether a configured prefix lies inside this one (itself counts)."""
+        return next(iter(self._rules.covered(prefix, limit=1)), None) is not None
