@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mapsys.core.effects import Datagram, Effect, Endpoint, Send
 
 BATCH_LIMIT = 64
 """Datagrams read in one turn; more than this gains nothing and starves the loop."""
+
+
+class Listening(NamedTuple):
+    """One open socket: the address it is bound to, and the receive buffer it was granted."""
+
+    address: Endpoint
+    receive_buffer_octets: int
 
 
 class Datapath(Protocol):
@@ -17,8 +24,12 @@ class Datapath(Protocol):
     def listen(self, addresses: Iterable[Endpoint]) -> None:
         """Serve exactly these addresses: open what is new, keep what stays, close the rest.
 
-        Raises OSError before anything is changed.
+        Port 0 lets the system choose. Raises OSError, with ``filename`` naming the
+        address as HOST:PORT, before anything is changed.
         """
+
+    def listening(self) -> list[Listening]:
+        """What is open, in the order it was asked for."""
 
     def filenos(self) -> list[int]:
         """The descriptors whose readability calls for ``run``."""
@@ -27,7 +38,16 @@ class Datapath(Protocol):
         """Read one batch, answer what is known, and hand up the rest (punts), in order."""
 
     def learn(self, punt: Datagram, effects: Sequence[Effect]) -> None:
-        """Be shown the core's answer to a punt, to repeat it where the effects allow."""
+        """Be shown the core's answer to a punt, to repeat it where the effects allow.
+
+        Called before anything else changes the store.
+        """
+
+    def take_effects(self) -> list[Effect]:
+        """What the answers that ``run`` repeated did since the last call, Sends left out."""
+
+    def forget(self) -> None:
+        """Repeat nothing learned so far: the core would now answer otherwise."""
 
     def send(self, sends: Iterable[Send]) -> None:
         """Send now, or keep until its ticket is released; keeps each destination's order."""

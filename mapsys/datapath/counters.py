@@ -1,0 +1,112 @@
+"""What is counted, under names from closed sets, and the one place where effects become counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from mapsys.core.effects import (
+    Answered,
+    Dropped,
+    Effect,
+    Expired,
+    Inject,
+    Moved,
+    Refreshed,
+    Refused,
+    Registered,
+    Withdrawn,
+)
+
+
+class Metric(NamedTuple):
+    """What a counter means, and what its labels tell apart."""
+
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS: Final[dict[str, Metric]] = {
+    "received": Metric("Datagrams received on the control port.", ("type", "family")),
+    "sent": Metric("Datagrams sent from the control port.", ("type", "family")),
+    "send_failed": Metric("Datagrams the system would not send.", ("reason",)),
+    "receive_failed": Metric("Reads that the system refused.", ("reason",)),
+    "receive_queue_dropped": Metric("Datagrams lost because a receive buffer was full."),
+    "repeated": Metric("Messages dealt with by repeating an earlier answer.", ("kind",)),
+    "punted": Metric("Messages handed up to the core."),
+    "waiting_dropped": Metric("Map-Notifies lost because too many waited for the journal."),
+    "dropped": Metric("Messages that got silence.", ("type", "reason")),
+    "refused": Metric("Authenticated Map-Registers that policy refused.", ("reason",)),
+    "registered": Metric("EID-Prefixes registered: new, or changed.", ("change",)),
+    "refreshed": Metric("EID-Records whose registration was renewed unchanged."),
+    "withdrawn": Metric("Registrations removed by their owner."),
+    "moved": Metric("EID-Prefixes taken over by another xTR."),
+    "expired": Metric("Registrations whose lifetime ran out."),
+    "answered": Metric("Map-Requests dealt with.", ("outcome",)),
+    "injected": Metric("Map-Requests sent onto the ALT."),
+}
+"""Every counter, with its meaning; label values are from closed sets too."""
+
+MESSAGE_TYPES: Final = {
+    1: "MapRequest",
+    2: "MapReply",
+    3: "MapRegister",
+    4: "MapNotify",
+    5: "MapNotifyAck",
+    6: "MapReferral",
+    7: "Info",
+    8: "Ecm",
+    15: "SharedExtension",
+}
+"""Label values of ``type`` by type code (RFC 9301, 5.1; RFC 9304)."""
+
+UNKNOWN_TYPE: Final = "unknown"
+
+
+def counter_name(metric: str, *labels: str) -> str:
+    """The flat name of one counter: ``dropped.MapRequest.truncated``."""
+    return ".".join((metric, *labels))
+
+
+def split_name(name: str) -> tuple[str, dict[str, str]]:
+    """Metric and labels of a flat name. Raises KeyError where the metric is unknown."""
+    metric, *values = name.split(".")
+    return metric, dict(zip(METRICS[metric].labels, values, strict=True))
+
+
+class Counters:
+    """Totals since start; a name stands here once it has happened."""
+
+    def __init__(self) -> None:
+        self._totals: dict[str, int] = {}
+
+    def add(self, name: str, count: int = 1) -> None:
+        """Count under a flat name."""
+        self._totals[name] = self._totals.get(name, 0) + count
+
+    def totals(self) -> dict[str, int]:
+        """A copy of all totals."""
+        return dict(self._totals)
+
+    def fold(self, effects: Iterable[Effect]) -> None:
+        """Count what took place; datagrams sent are counted where they are sent."""
+        for effect in effects:
+            match effect:
+                case Refreshed():
+                    self.add("refreshed", effect.records)
+                case Answered():
+                    self.add(counter_name("answered", effect.outcome))
+                case Dropped():
+                    self.add(counter_name("dropped", effect.message_type, effect.reason))
+                case Refused():
+                    self.add(counter_name("refused", effect.reason))
+                case Registered():
+                    self.add("registered.first" if effect.first else "registered.changed")
+                case Withdrawn():
+                    self.add("withdrawn")
+                case Moved():
+                    self.add("moved")
+                case Expired():
+                    self.add("expired")
+                case Inject():
+                    self.add("injected")
