@@ -1,0 +1,30 @@
+# Each target is one script, so that everything works without make as well.
+.DEFAULT_GOAL := help
+.PHONY: help run test check test-long bench bench-quick
+
+help:
+	@echo "make run          start the demo on loopback (LISTEN=, HTTP=, CONFIG=, PYTHON=)"
+	@echo "make test         install what the tests need and run everything"
+	@echo "make check        format, lint, types and the fast tests"
+	@echo "make test-long    the tests that are too slow for every day"
+	@echo "make bench        speed against a C echo of the same packets (bench-quick: 30 s)"
+
+run:
+	@scripts/run.sh
+
+test:
+	@scripts/test.sh
+
+check:
+	@scripts/check.sh
+
+test-long:
+	@scripts/test.sh long
+
+bench:
+	@scripts/bench.sh
+
+bench-quick:
+	@scripts/bench.sh --quick
+
+export LISTEN HTTP CONFIG PYTHON VENV
