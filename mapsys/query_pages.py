@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from collections.abc import Mapping as Totals
 from typing import Final, NamedTuple, Protocol
 
 from mapsys.core import details
@@ -15,6 +16,8 @@ from mapsys.query_ledger import SiteLedger, endpoint_text
 from mapsys.query_rows import (
     PAGE_ROWS_LIMIT,
     Answer,
+    CountersQuestion,
+    CountersRow,
     Declined,
     LookupQuestion,
     LookupRow,
@@ -22,9 +25,6 @@ from mapsys.query_rows import (
     RegistrationRow,
     RegistrationsPage,
     RegistrationsQuestion,
-    SampleRow,
-    SamplesQuestion,
-    SamplesRow,
     SiteEidRow,
     SiteQuestion,
     SiteRow,
@@ -93,8 +93,8 @@ class QuerySource(Protocol):
     def negative(self, eid: EidPrefix) -> NegativeFacts:
         """What the EID is answered when nothing registered covers it."""
 
-    def samples(self) -> list[SampleRow]:
-        """Counters, by the families of ``http.metric_families``."""
+    def counters(self) -> Totals[str, int]:
+        """Totals since the start, by the flat names of ``datapath.counters``."""
 
 
 class _Pace:
@@ -119,8 +119,8 @@ async def answer(question: Question, source: QuerySource) -> Answer:
         match question:
             case StatusQuestion():
                 return source.status()
-            case SamplesQuestion():
-                return SamplesRow(source.samples())
+            case CountersQuestion():
+                return CountersRow(dict(source.counters()))
             case SitesQuestion():
                 return await _sites(question, source)
             case SiteQuestion():

@@ -21,7 +21,7 @@ class StatusQuestion(msgspec.Struct, frozen=True, tag="status"):
     """How is the daemon?"""
 
 
-class SamplesQuestion(msgspec.Struct, frozen=True, tag="samples"):
+class CountersQuestion(msgspec.Struct, frozen=True, tag="counters"):
     """What do the counters say?"""
 
 
@@ -61,7 +61,7 @@ class LookupQuestion(msgspec.Struct, frozen=True, tag="lookup"):
 
 Question = (
     StatusQuestion
-    | SamplesQuestion
+    | CountersQuestion
     | SitesQuestion
     | SiteQuestion
     | RegistrationsQuestion
@@ -104,18 +104,10 @@ class StatusRow(msgspec.Struct, frozen=True, tag="status"):
     degraded: list[str]
 
 
-class SampleRow(msgspec.Struct, frozen=True):
-    """One metric value: a family of ``http.metric_families``, its label values, the value."""
+class CountersRow(msgspec.Struct, frozen=True, tag="counters"):
+    """Totals since the start, by the flat names of ``datapath.counters``."""
 
-    family: str
-    labels: tuple[str, ...]
-    value: float
-
-
-class SamplesRow(msgspec.Struct, frozen=True, tag="samples"):
-    """All counters at one moment."""
-
-    samples: list[SampleRow]
+    totals: dict[str, int]
 
 
 class SiteEidRow(msgspec.Struct, frozen=True):
@@ -214,4 +206,4 @@ class Declined(msgspec.Struct, frozen=True, tag="declined"):
     detail: str
 
 
-Answer = StatusRow | SamplesRow | SitesPage | SiteRow | RegistrationsPage | LookupRow | Declined
+Answer = StatusRow | CountersRow | SitesPage | SiteRow | RegistrationsPage | LookupRow | Declined
