@@ -1,0 +1,109 @@
+"""The HTTP application: every route, and what surrounds each request."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from mapsys.http import api, health, metrics, page
+from mapsys.http.api import QUERY_CLIENT
+from mapsys.http.limits import BODY_OCTETS_LIMIT, ConnectionLimits
+from mapsys.http.metrics import HTTP_METRICS, HttpMetrics
+from mapsys.http.problem import Problem, ProblemError, problem_response
+from mapsys.query_client import DaemonAway, QueryClient
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ROUTES: Final[dict[str, Handler]] = {
+    "/api/v1/status": api.status,
+    "/api/v1/sites": api.sites,
+    "/api/v1/sites/{name}": api.site,
+    "/api/v1/registrations": api.registrations,
+    "/api/v1/lookup/{eid:.+}": api.lookup,
+    "/livez": health.livez,
+    "/readyz": health.readyz,
+    "/version": health.version,
+    "/metrics": metrics.metrics,
+    "/": page.page,
+    "/problems/{slug}": page.problem_page,
+}
+"""All of them take GET (and HEAD) only."""
+
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+LIMITS: Final = web.AppKey("limits", list[ConnectionLimits])
+"""One list cell: the limits wrap the application's own server, so they come after it."""
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def application(client: QueryClient) -> web.Application:
+    """The application over one query client."""
+    app = web.Application(
+        middlewares=[_observed, _with_problems], client_max_size=BODY_OCTETS_LIMIT
+    )
+    app[QUERY_CLIENT] = client
+    app[HTTP_METRICS] = HttpMetrics()
+    app[LIMITS] = []
+    for path, handler in ROUTES.items():
+        app.router.add_get(path, handler)
+    return app
+
+
+@web.middleware
+async def _observed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Headers are complete: stop their deadline, and measure from here."""
+    for limits in request.app[LIMITS]:
+        limits.headers_complete(request.protocol)
+    began = time.perf_counter()
+    response = await handler(request)
+    response.headers.update(HEADERS)
+    resource = request.match_info.route.resource
+    route = "none" if resource is None else resource.canonical
+    request.app[HTTP_METRICS].observe(route, response.status, time.perf_counter() - began)
+    for limits in request.app[LIMITS]:
+        limits.response_sent(request.protocol)
+    return response
+
+
+@web.middleware
+async def _with_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever goes wrong is answered as a problem."""
+    if (request.content_length or 0) > BODY_OCTETS_LIMIT:
+        return problem_response(
+            Problem.BODY_TOO_LARGE, f"at most {BODY_OCTETS_LIMIT} octets are taken"
+        )
+    try:
+        return await handler(request)
+    except ProblemError as error:
+        return problem_response(error.problem, error.detail)
+    except DaemonAway as away:
+        return problem_response(Problem.DAEMON_AWAY, f"{away}; start it with 'mapsys run'")
+    except web.HTTPNotFound:
+        return problem_response(
+            Problem.UNKNOWN_RESOURCE, f"{request.path} is not served; see the API's documentation"
+        )
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        response = problem_response(
+            Problem.METHOD_NOT_ALLOWED, f"{request.method} is not taken here; allowed: {allowed}"
+        )
+        response.headers["Allow"] = allowed
+        return response
+    except web.HTTPRequestEntityTooLarge:
+        return problem_response(
+            Problem.BODY_TOO_LARGE, f"at most {BODY_OCTETS_LIMIT} octets are taken"
+        )
+    except web.HTTPException as error:
+        return problem_response(Problem.INVALID_REQUEST, error.reason)
+    except Exception:  # the last line of defence: the peer gets a problem, the log the bug
+        _LOG.exception("a request for %s met a bug", request.path)
+        return problem_response(Problem.INTERNAL_ERROR, "the log of the HTTP process says more")

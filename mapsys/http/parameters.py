@@ -1,0 +1,101 @@
+"""Query parameters and path parts of the API, checked: a wrong one is a problem that names it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Collection, Mapping
+from typing import Final, get_args
+from urllib.parse import unquote
+
+from mapsys.eid import MAX_INSTANCE_ID, EidPrefix
+from mapsys.http.problem import Problem, ProblemError
+from mapsys.query_rows import Match
+
+LIMIT_DEFAULT: Final = 100
+LIMIT_MAX: Final = 1_000
+"""Items in one answer."""
+
+MATCHES: Final[tuple[Match, ...]] = get_args(Match)
+
+
+def only(query: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse parameters that the resource does not know."""
+    for name in query:
+        if name not in known:
+            allowed = ", ".join(sorted(known)) or "none"
+            raise ProblemError(
+                Problem.INVALID_PARAMETER, f"{name!r} is not known here; allowed: {allowed}"
+            )
+
+
+def limit(query: Mapping[str, str]) -> int:
+    """``limit``: 1 to 1000."""
+    return _number(query, "limit", 1, LIMIT_MAX) or LIMIT_DEFAULT
+
+
+def instance_id(query: Mapping[str, str]) -> int | None:
+    """``instance-id``: 0 to 4294967295, or None."""
+    return _number(query, "instance-id", 0, MAX_INSTANCE_ID)
+
+
+def prefix(query: Mapping[str, str]) -> EidPrefix | None:
+    """``prefix``, in the instance-ID that ``instance-id`` names (0 without it)."""
+    text = query.get("prefix")
+    return None if text is None else eid(text, instance_id(query) or 0)
+
+
+def match(query: Mapping[str, str]) -> Match:
+    """``match``: how ``prefix`` compares."""
+    text = query.get("match", "exact")
+    for known in MATCHES:
+        if text == known:
+            if "match" in query and "prefix" not in query:
+                raise ProblemError(
+                    Problem.INVALID_PARAMETER, "'match' says how to compare 'prefix'; give both"
+                )
+            return known
+    raise ProblemError(Problem.INVALID_PARAMETER, f"match={text!r}; allowed: {', '.join(MATCHES)}")
+
+
+def eid(text: str, within_instance_id: int) -> EidPrefix:
+    """An EID or EID-Prefix as text."""
+    try:
+        return EidPrefix.parse(text, within_instance_id)
+    except ValueError as error:
+        raise ProblemError(Problem.INVALID_EID, f"{text!r}: {error}") from error
+
+
+def path_part(text: str) -> str:
+    """A path part with its percent-encoding undone."""
+    return unquote(text)
+
+
+def cursor(query: Mapping[str, str]) -> bytes | None:
+    """``cursor``: what ``next`` of an earlier answer said."""
+    text = query.get("cursor")
+    if text is None:
+        return None
+    try:
+        return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), b"-_", True)
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise bad_cursor() from error
+
+
+def cursor_text(octets: bytes) -> str:
+    """A cursor in the form that :func:`cursor` reads."""
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+
+
+def bad_cursor() -> ProblemError:
+    """A cursor that nobody handed out."""
+    return ProblemError(Problem.BAD_CURSOR, "start again without a cursor")
+
+
+def _number(query: Mapping[str, str], name: str, low: int, high: int) -> int | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= 10 and low <= int(text) <= high:
+        return int(text)
+    raise ProblemError(Problem.INVALID_PARAMETER, f"{name}={text!r}; allowed: {low} to {high}")

@@ -1,0 +1,62 @@
+"""Errors of the API: ``application/problem+json`` with a type that stays the same (RFC 9457)."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+
+class Problem(Enum):
+    """Every error the API answers: its name in the type, the status, and the title."""
+
+    INVALID_PARAMETER = ("invalid-parameter", 400, "A parameter has a wrong value")
+    INVALID_EID = ("invalid-eid", 400, "This is no EID or EID-Prefix")
+    BAD_CURSOR = ("bad-cursor", 400, "The cursor was not handed out by this API")
+    UNKNOWN_SITE = ("unknown-site", 404, "No site has this name")
+    UNKNOWN_RESOURCE = ("unknown-resource", 404, "Nothing is served at this path")
+    METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "This path does not take this method")
+    BODY_TOO_LARGE = ("body-too-large", 413, "The request body is over the limit")
+    INVALID_REQUEST = ("invalid-request", 400, "The request cannot be understood")
+    INTERNAL_ERROR = ("internal-error", 500, "The HTTP process met a bug")
+    DAEMON_AWAY = ("daemon-away", 503, "The mapsys daemon does not answer")
+
+    def __init__(self, slug: str, status: int, title: str) -> None:
+        self.slug = slug
+        self.status = status
+        self.title = title
+
+    @property
+    def uri(self) -> str:
+        """The ``type`` member: a path of this server, which explains the problem."""
+        return f"/problems/{self.slug}"
+
+
+class ProblemBody(msgspec.Struct, frozen=True):
+    """The body of an error. detail: what was wrong here, and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(self, problem: Problem, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+
+
+def problem_response(problem: Problem, detail: str) -> web.Response:
+    """A problem as a response."""
+    body = ProblemBody(problem.uri, problem.title, problem.status, detail)
+    return web.Response(
+        body=msgspec.json.encode(body), status=problem.status, content_type=CONTENT_TYPE
+    )

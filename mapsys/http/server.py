@@ -1,0 +1,93 @@
+"""Listening for HTTP: a Unix socket in the state folder always, TCP where it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from mapsys.http.application import LIMITS, application
+from mapsys.http.limits import ConnectionLimits
+from mapsys.query import SOCKET_NAME as QUERY_SOCKET_NAME
+from mapsys.query_client import QueryClient
+
+SOCKET_NAME: Final = "http.sock"
+"""In the state folder; mode 0600: who may open the file may use the API."""
+
+KEEPALIVE_SECONDS: Final = 15.0
+SHUTDOWN_SECONDS: Final = 2.0
+BACKLOG: Final = 128
+
+
+class HttpServer:
+    """The listening HTTP server over one state folder."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._client = QueryClient(state / QUERY_SOCKET_NAME)
+        self._app = application(self._client)
+        self._runner = web.AppRunner(
+            self._app,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+        )
+        self._servers: list[asyncio.Server] = []
+
+    async def start(self, listen: Sequence[tuple[str, int]]) -> None:
+        """Listen at the Unix socket and at each address. Raises OSError naming the address."""
+        await self._runner.setup()
+        server = self._runner.server
+        assert server is not None
+        limits = ConnectionLimits(server)
+        self._app[LIMITS].append(limits)
+        loop = asyncio.get_running_loop()
+        path = self._state / SOCKET_NAME
+        self._servers.append(
+            await loop.create_unix_server(limits.connection, sock=_unix_listener(path))
+        )
+        for host, port in listen:
+            try:
+                self._servers.append(
+                    await loop.create_server(limits.connection, host, port, backlog=BACKLOG)
+                )
+            except OSError as error:
+                raise OSError(
+                    error.errno, f"cannot listen at {host} port {port}: {error.strerror}"
+                ) from error
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """The TCP addresses that are listened at, with the ports that the system chose."""
+        return [
+            one.getsockname()[:2]
+            for server in self._servers
+            for one in server.sockets
+            if one.family != socket.AF_UNIX
+        ]
+
+    async def close(self) -> None:
+        """Stop listening, let requests under way end, close everything."""
+        for server in self._servers:
+            server.close()
+        await self._runner.cleanup()
+        await self._client.close()
+        (self._state / SOCKET_NAME).unlink(missing_ok=True)
+
+
+def _unix_listener(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    umask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen at {path}: {error}") from error
+    finally:
+        os.umask(umask)
+    return listener
