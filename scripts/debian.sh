@@ -13,6 +13,7 @@ redis-server           redis-server
 chromium               chromium
 prometheus             prometheus
 promtool               prometheus
+systemd-analyze        systemd
 '
 
 PATH=$PATH:/usr/sbin:/sbin

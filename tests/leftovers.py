@@ -11,7 +11,7 @@ SESSION_VARIABLE: Final = "MAPSYS_TEST_SESSION"
 """Set for the session; everything it starts inherits it, orphans included."""
 
 NAMESPACE_PREFIX: Final = "mapsys-"
-GRACE_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 3.0
 """How long what is about to end may take; nothing is waited for once all is gone."""
 
 _NETNS_FOLDER: Final = Path("/run/netns")

@@ -108,3 +108,20 @@ def test_make_without_a_target_lists_what_it_can_do() -> None:
 
 def test_continuous_integration_runs_the_same_tests_as_a_person() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_missing_test_programs_without_root_are_one_sentence_with_the_apt_line(
+    tmp_path: Path,
+) -> None:
+    # A PATH with the shell's own tools only, and a person who is not root.
+    for tool in ("sh", "dirname", "sort", "tr", "sed", "env"):
+        (tmp_path / tool).symlink_to(require_program(tool, "coreutils"))
+    for name, body in (("id", "echo 1000"), ("apt-get", "echo called; exit 1")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    run = shell("debian.sh", PATH=str(tmp_path))
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr.count("\n") == 1
+    assert "as root: apt-get update && apt-get install" in run.stderr
+    assert " tshark" in run.stderr
