@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Final
 
 from mapsys.wire.hkdf import hkdf_sha256
-from mapsys.wire.identity import SITE_ID_OCTETS, XTR_ID_OCTETS
+from mapsys.wire.identity import IDENTITY_OCTETS
 from mapsys.wire.info import InfoRequest
 from mapsys.wire.map_notify import MapNotify, MapNotifyAck
 from mapsys.wire.map_register import MapRegister
@@ -113,7 +113,7 @@ class Key:
         algorithm = ALGORITHMS.get(algorithm_id)
         end = len(octets)
         if scope is Scope.RECORDS and first & _ID_PRESENT.get(message_type, 0):
-            end -= XTR_ID_OCTETS + SITE_ID_OCTETS
+            end -= IDENTITY_OCTETS
         records = _HEAD.size + length
         if (
             algorithm is None

@@ -99,7 +99,7 @@ class NotUdp(WireError):
 
 
 class BadChecksum(WireError):
-    """An IPv4 or UDP checksum that does not match, or is absent over IPv6."""
+    """An IPv4 or UDP checksum that does not match."""
 
     reason = "bad-checksum"
 

@@ -8,6 +8,7 @@ from mapsys.wire.cursor import Reader, Writer
 
 XTR_ID_OCTETS: Final = 16
 SITE_ID_OCTETS: Final = 8
+IDENTITY_OCTETS: Final = XTR_ID_OCTETS + SITE_ID_OCTETS
 
 
 def read_identity(reader: Reader, present: bool) -> tuple[bytes | None, bytes | None]:

@@ -53,10 +53,10 @@ class InnerHeader:
 def parse_ip_udp(packet: bytes) -> tuple[InnerHeader, bytes]:
     """The headers of an IPv4 or IPv6 packet that holds one UDP datagram, and its payload.
 
-    The packet must end where its headers say. Lengths and checksums are verified;
-    an absent UDP checksum passes over IPv4, where deployed senders leave it out,
-    and not over IPv6. IPv4 options are refused: no sender of control messages has
-    a use for them.
+    The packet must end where its headers say. Lengths and checksums are verified.
+    A UDP checksum of zero passes, over IPv6 too, although RFC 9301, 5.8 forbids to
+    send it: deployed ITRs leave it out. IPv4 options are refused: no sender of
+    control messages has a use for them.
 
     Raises Truncated, BadIpHeader, IpOptions, IpFragment, NotUdp, BadChecksum,
     DataPort. Source: RFC 9301, 5.8.
@@ -116,7 +116,7 @@ def _parse_ipv6(packet: bytes) -> tuple[InnerHeader, bytes]:
         raise NotUdp(f"IPv6 next header {next_header}")
     segment = packet[_IPV6_HEAD.size :]
     source_port, destination_port, checksum = _udp_fields(segment)
-    if not checksum or _udp_sum(source, destination, segment):
+    if checksum and _udp_sum(source, destination, segment):
         raise BadChecksum("UDP over IPv6")
     header = InnerHeader(
         inet_ntop(AF_INET6, source),

@@ -7,7 +7,7 @@ from struct import Struct
 from typing import ClassVar, Final, Self
 
 from mapsys.wire.cursor import Reader, Writer
-from mapsys.wire.identity import read_identity, write_identity
+from mapsys.wire.identity import IDENTITY_OCTETS, read_identity, write_identity
 from mapsys.wire.records import EidRecord, read_records, record_count, write_records
 
 _ID_PRESENT: Final = 0x08000000
@@ -26,7 +26,9 @@ class _Notification:
 
     RFC 9301 reserves all flags. The I bit (draft-ermagan-lisp-nat-traversal, 4.4)
     and the merge bit are read and written because deployed senders use them; the
-    I bit is the first one here, not the third as in a Map-Register.
+    I bit is the first one here, not the third as in a Map-Register. One of them
+    copies xTR-ID and Site-ID without setting it: exactly their octets behind the
+    last record are read as what they are.
     """
 
     TYPE: ClassVar[int]
@@ -46,7 +48,8 @@ class _Notification:
         word, nonce, key_id, algorithm_id, length = reader.unpack(_HEAD)
         authentication_data = reader.take(length)
         records = read_records(reader, word & 0xFF)
-        xtr_id, site_id = read_identity(reader, bool(word & _ID_PRESENT))
+        announced = bool(word & _ID_PRESENT)
+        xtr_id, site_id = read_identity(reader, announced or reader.remaining == IDENTITY_OCTETS)
         reader.finish()
         return cls(
             nonce,
