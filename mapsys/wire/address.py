@@ -14,7 +14,7 @@ from mapsys.wire.afi import (
     NoAddress,
     ip_address,
 )
-from mapsys.wire.cursor import Reader, Writer
+from mapsys.wire.cursor import Reader
 from mapsys.wire.errors import UnknownAfi
 from mapsys.wire.lcaf import read_lcaf
 
@@ -29,7 +29,6 @@ __all__ = [
     "NoAddress",
     "ip_address",
     "read_address",
-    "write_address",
 ]
 
 
@@ -46,8 +45,3 @@ def read_address(reader: Reader) -> Address:
     if afi == Afi.LCAF:
         return read_lcaf(reader, read_address)
     raise UnknownAfi(f"address family {afi}")
-
-
-def write_address(writer: Writer, address: Address) -> None:
-    """Append an AFI and the address behind it."""
-    address.write(writer)

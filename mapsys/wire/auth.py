@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from hmac import compare_digest
 from struct import Struct
 from typing import Final
@@ -34,18 +33,6 @@ _HEAD: Final = Struct("!B3x8sxBH")
 """Type, nonce, algorithm and MAC length: at one place in all messages that are signed."""
 
 
-class Scope(Enum):
-    """What a MAC covers.
-
-    MESSAGE: the whole UDP payload, as all deployed implementations have it, and
-    RFC 6830. RECORDS: up to the last RLOC-Record, by the letter of RFC 9301, 5.6;
-    it leaves out the xTR-ID and the Site-ID.
-    """
-
-    MESSAGE = "message"
-    RECORDS = "records"
-
-
 @dataclass(frozen=True, slots=True)
 class Algorithm:
     """One row of RFC 9301, 12.5.
@@ -74,6 +61,10 @@ class Key:
     It signs Map-Register, Map-Notify, Map-Notify-Ack, Info-Request and Info-Reply;
     the last two not under algorithm 3, whose key for them nobody has defined. The
     secret is shown nowhere.
+
+    A MAC covers the whole UDP payload, as RFC 6830 has it and all deployed
+    implementations. records_only ends it with the last RLOC-Record, by the letter
+    of RFC 9301, 5.6, which leaves out the xTR-ID and the Site-ID.
     """
 
     __slots__ = ("_prekeyed", "_secret")
@@ -82,29 +73,29 @@ class Key:
         self._secret = secret
         self._prekeyed: dict[str, PrekeyedHmac] = {}
 
-    def sign(self, octets: bytes, scope: Scope = Scope.MESSAGE) -> bytes:
+    def sign(self, octets: bytes, *, records_only: bool = False) -> bytes:
         """The message with its authentication data filled in.
 
         octets: a whole message that names its algorithm and has room for the MAC.
         Raises ValueError where it cannot be signed.
         """
-        mac = self._mac(octets, scope)
+        mac = self._mac(octets, records_only)
         if mac is None:
             raise ValueError("no signed message type, algorithm or MAC length")
         return octets[: _HEAD.size] + mac + octets[_HEAD.size + len(mac) :]
 
-    def verify(self, octets: bytes, scope: Scope = Scope.MESSAGE) -> bool:
+    def verify(self, octets: bytes, *, records_only: bool = False) -> bool:
         """Whether a received message was signed with this secret.
 
         Algorithm and MAC length are the message's own; what is not in ALGORITHMS
         does not verify. Takes the same time for every MAC of one length.
         """
-        mac = self._mac(octets, scope)
+        mac = self._mac(octets, records_only)
         if mac is None:
             return False
         return compare_digest(mac, octets[_HEAD.size : _HEAD.size + len(mac)])
 
-    def _mac(self, octets: bytes, scope: Scope) -> bytes | None:
+    def _mac(self, octets: bytes, records_only: bool) -> bytes | None:
         """The MAC that the message should carry, at the length it announces, or None."""
         if len(octets) < _HEAD.size:
             return None
@@ -112,7 +103,7 @@ class Key:
         message_type = first >> 4
         algorithm = ALGORITHMS.get(algorithm_id)
         end = len(octets)
-        if scope is Scope.RECORDS and first & _ID_PRESENT.get(message_type, 0):
+        if records_only and first & _ID_PRESENT.get(message_type, 0):
             end -= IDENTITY_OCTETS
         records = _HEAD.size + length
         if (
