@@ -143,6 +143,11 @@ class Value:
                     return value
         return value
 
+    def child(self, key: str) -> Value | None:
+        """The value of one key, where this is a mapping that has it."""
+        found = self.at(key)
+        return None if found is self else found
+
     def unknown_key(self, allowed: list[str]) -> None:
         """Note that this value's key is not one of those allowed here."""
         name = str(self.step)
@@ -229,15 +234,15 @@ class Single(Kind[tuple[T, ...]]):
         return self.item.write(setting[0]) if len(setting) == 1 else None
 
 
-class Words(Kind[T]):
+class Words(Kind[Any]):
     """A few words that stand for whole settings, or else another kind."""
 
-    def __init__(self, words: dict[str, T], other: Kind[T]) -> None:
+    def __init__(self, words: dict[str, Any], other: Kind[Any]) -> None:
         self.words = words
         self.other = other
         self.expects = ", ".join(words) + " or " + other.expects
 
-    def read(self, value: Value) -> T:
+    def read(self, value: Value) -> Any:
         if isinstance(value.node, Scalar):
             if value.node.text in self.words:
                 return self.words[value.node.text]
@@ -246,7 +251,7 @@ class Words(Kind[T]):
                 value.refuse(f"found {quoted(value.node.text)}; allowed: {self.expects}")
         return self.other.read(value)
 
-    def write(self, setting: T) -> Plain | None:
+    def write(self, setting: Any) -> Plain | None:
         for word, meaning in self.words.items():
             if setting == meaning:
                 return word

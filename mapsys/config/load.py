@@ -1,0 +1,99 @@
+"""A configuration file, with what it includes, to a checked Config, or every fault at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+from pathlib import Path
+from typing import Final
+
+from mapsys.config import review
+from mapsys.config.document import DOCUMENT_LIMIT_OCTETS, Scalar, compose
+from mapsys.config.faults import Fault, Faults, TooManyFaultsError, quoted
+from mapsys.config.files import read_bounded, reason
+from mapsys.config.model import Config
+from mapsys.config.schema import FaultyError, Origin, Value
+from mapsys.config.sites import read_sites
+from mapsys.config.top import INCLUDE, INCLUDE_ONE, INCLUDED, TOP
+
+INCLUDE_LIMIT: Final = 10_000
+"""Files of one configuration; beyond that the sites belong into the database."""
+
+
+def load(path: Path) -> Config:
+    """Read, check and default a configuration.
+
+    Raises ConfigError with the faults of all files, whatever the octets in them.
+    """
+    faults = Faults()
+    try:
+        config = _load(path, faults)
+    except (FaultyError, TooManyFaultsError):
+        faults.raise_if_any()
+        raise
+    faults.raise_if_any()
+    return config
+
+
+def _load(path: Path, faults: Faults) -> Config:
+    root = _open(path, path, faults)
+    try:
+        top = TOP.read(root)
+    except FaultyError:
+        top = None
+    own = root.child("sites")
+    lists = [] if own is None else [own]
+    patterns: tuple[str, ...] = ()
+    if (include := root.child("include")) is not None:
+        patterns, included = _included(path, include, faults)
+        lists += included
+    sites = read_sites(lists)
+    if top is None:
+        raise FaultyError
+    top["sites"] = tuple(site for _, site in sites)
+    top["include"] = patterns
+    if top["authority"] is None:
+        top["authority"] = ()
+    config = Config(**top)
+    review.refuse_contradictions(root, config)
+    return dataclasses.replace(config, warnings=tuple(review.warnings(root, sites, config)))
+
+
+def _included(path: Path, include: Value, faults: Faults) -> tuple[tuple[str, ...], list[Value]]:
+    """The patterns, and the ``sites:`` of each file they match, sorted by name."""
+    try:
+        is_one = isinstance(include.node, Scalar)
+        patterns = (INCLUDE_ONE if is_one else INCLUDE).read(include)
+    except FaultyError:
+        return (), []
+    names: dict[str, None] = {}
+    for number, pattern in enumerate(patterns):
+        matches = sorted(glob.glob(pattern, root_dir=include.origin.folder))
+        if not matches and not glob.has_magic(pattern):
+            include.at(number).fault(f"{quoted(pattern)} does not exist")
+        names |= dict.fromkeys(matches)
+    if len(names) > INCLUDE_LIMIT:
+        include.fault(f"{len(names)} files are included; at most {INCLUDE_LIMIT} are allowed")
+        return patterns, []
+    lists = []
+    for name in names:
+        try:
+            file = _open(include.origin.folder / name, path.parent / name, faults)
+            lists.append(INCLUDED.read(file)["sites"])
+        except FaultyError:
+            continue
+    return patterns, lists
+
+
+def _open(path: Path, shown: Path, faults: Faults) -> Value:
+    """The document in a file. Raises FaultyError with the fault noted."""
+    try:
+        octets, _ = read_bounded(path, DOCUMENT_LIMIT_OCTETS)
+    except (OSError, ValueError) as error:
+        faults.add(Fault(str(shown), 0, 0, "", f"cannot be read: {reason(error)}"))
+        raise FaultyError from None
+    node = compose(octets, str(shown), faults)
+    if node is None:
+        raise FaultyError
+    return Value(node, Origin(str(shown), Path(os.path.abspath(path)).parent, faults))

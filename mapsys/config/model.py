@@ -1,0 +1,215 @@
+"""The configuration in effect: frozen, checked, defaulted; every default with its unit and source.
+
+The daemon builds the core's own types from it; the core keeps none of it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mapsys.config.faults import Fault
+from mapsys.config.secret import Secret
+from mapsys.core.effects import Endpoint
+from mapsys.eid import EidPrefix
+
+if TYPE_CHECKING:
+    from alt.model import AltConfig
+
+STATE: Final = Path("/var/lib/mapsys")
+"""Where systemd's StateDirectory= puts it."""
+
+RECEIVE_BUFFER_OCTETS: Final = 8 * 1024 * 1024
+"""Asked for on each socket of port 4342: half a second of 100 000 messages a second."""
+
+REPLAY: Final = "auto"
+"""Strict where nonces are known to rise, digests of the past where they are not."""
+
+PROXY_REPLY: Final = "as-requested"
+"""The P bit decides (RFC 9301, 5.6)."""
+
+MAC_SCOPE: Final = "whole"
+"""The whole UDP payload, as every implementation computes it."""
+
+REGISTRATION_LIFETIME_SECONDS: Final = 180
+"""Three registration intervals of one minute (RFC 9301, 8.2)."""
+
+RESTART_GRACE_SECONDS: Final = 3_600
+"""Downtime up to this is not counted against a registration's lifetime."""
+
+ALGORITHM: Final = "hmac-sha-256-128"
+"""The one that is mandatory to implement (RFC 9301, 12.5)."""
+
+NOTIFY_PORT: Final = "4342"
+"""Where a Map-Notify goes (RFC 9301, 5.7)."""
+
+MORE_SPECIFICS_LIMIT: Final = 10_000
+"""More-specific EID-Prefixes inside one that accepts them."""
+
+MORE_SPECIFICS_WARNING_PERCENT: Final = 80
+"""Of the limit; from there on the operator is warned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The UDP side: LISP control messages.
+
+    listen: at least one address, none of them taken twice.
+    receive_buffer_octets: asked for on each socket; the system may grant less.
+    """
+
+    listen: tuple[Endpoint, ...]
+    receive_buffer_octets: int = RECEIVE_BUFFER_OCTETS
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """The TCP side of the status interface; the Unix socket is there without it."""
+
+    listen: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """So many a second for long, and so many at once; both at least 1."""
+
+    per_second: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """The budgets of one server; None switches one off.
+
+    requests_per_source: Map-Requests from one source address.
+    replies_per_destination: Map-Replies to one RLOC.
+    replies_per_prefix: Map-Replies to one RLOC for one EID-Prefix.
+    registers_per_site: authenticated Map-Registers of one site.
+
+    The defaults are budgets rather than the one reply in three seconds that RFC
+    9301, 5.4 recommends, which would starve an ITR with many flows.
+    """
+
+    requests_per_source: RateLimit | None = RateLimit(2_000, 4_000)
+    replies_per_destination: RateLimit | None = RateLimit(1_000, 2_000)
+    replies_per_prefix: RateLimit | None = RateLimit(2, 10)
+    registers_per_site: RateLimit | None = RateLimit(2_000, 20_000)
+
+
+DEFAULT_RATE_LIMITS: Final = RateLimits()
+NO_RATE_LIMITS: Final = RateLimits(None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class MapServerConfig:
+    """The Map-Server's own settings; a site may override those marked with *.
+
+    replay*: "auto", "strict" or "off".
+    proxy_reply*: "as-requested", "always" or "never".
+    mac_scope*: "whole" payload, or also the "records" alone (RFC 9301, 5.6, read narrowly).
+    path_mtu_octets: bounds a Map-Reply; None is 576 for IPv4 and 1280 for IPv6.
+    """
+
+    replay: str = REPLAY
+    proxy_reply: str = PROXY_REPLY
+    mac_scope: str = MAC_SCOPE
+    rate_limits: RateLimits = DEFAULT_RATE_LIMITS
+    registration_lifetime_seconds: int = REGISTRATION_LIFETIME_SECONDS
+    restart_grace_seconds: int = RESTART_GRACE_SECONDS
+    path_mtu_octets: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapResolverConfig:
+    """map_servers: where Map-Requests go that nothing here answers; empty with an ALT."""
+
+    map_servers: tuple[Endpoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyConfig:
+    """One key-id of a site.
+
+    id: 0..255. algorithms: names, at least one.
+    next_secret: accepted as well while the sites change over to it.
+    holder: the site that was given the key to visit with (more-specifics only).
+    not_before, not_after: UTC; None is no bound.
+    """
+
+    id: int
+    algorithms: tuple[str, ...]
+    secret: Secret
+    next_secret: Secret | None = None
+    holder: str | None = None
+    not_before: datetime.datetime | None = None
+    not_after: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EidConfig:
+    """An EID-Prefix that a site may register.
+
+    more_specifics_limit, more_specifics_warning: registrations inside the prefix;
+    of no meaning where more-specifics are not accepted.
+    """
+
+    prefix: EidPrefix
+    accept_more_specifics: bool
+    more_specifics_limit: int
+    more_specifics_warning: int
+
+    @property
+    def instance_id(self) -> int:
+        """0..2**32-1, as in the prefix."""
+        return self.prefix.instance_id
+
+
+@dataclass(frozen=True, slots=True)
+class SiteConfig:
+    """A LISP site: who may register what.
+
+    keys, eids: at least one each.
+    rlocs: prefixes its locators have to lie in, instance-ID 0; None allows any.
+    notify_port: "4342" or "source".
+    replay, proxy_reply, mac_scope: None is as in the map-server section.
+    deny: the action given to everyone who asks for its EIDs; None answers.
+    """
+
+    name: str
+    keys: tuple[KeyConfig, ...]
+    eids: tuple[EidConfig, ...]
+    rlocs: tuple[EidPrefix, ...] | None = None
+    notify_port: str = NOTIFY_PORT
+    replay: str | None = None
+    proxy_reply: str | None = None
+    mac_scope: str | None = None
+    honour_authoritative: bool = False
+    deny: str | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything one node is told.
+
+    state: absolute. authority: the prefixes this node may say "does not exist"
+    about; empty is everything. sites: of all files, in file order.
+    fleet: always None in this version.
+    include: the patterns that sites came from. warnings: what is allowed but
+    probably not meant. These two are no part of what is in effect.
+    """
+
+    node: str
+    state: Path
+    control: Control
+    http: Http | None = None
+    authority: tuple[EidPrefix, ...] = ()
+    map_server: MapServerConfig | None = None
+    map_resolver: MapResolverConfig | None = None
+    sites: tuple[SiteConfig, ...] = ()
+    alt: tuple[AltConfig, ...] = ()
+    fleet: None = None
+    include: tuple[str, ...] = field(default=(), compare=False)
+    warnings: tuple[Fault, ...] = field(default=(), compare=False)

@@ -1,0 +1,157 @@
+"""The sections that say what a node is: addresses, authority, Map-Server, Map-Resolver."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from typing import Final
+
+from mapsys.config import model
+from mapsys.config.scalars import Choice, Duration, EndpointText, Integer, Prefix, ScalarKind, Size
+from mapsys.config.schema import Field, Kind, ListOf, Plain, Record, Value, Words
+from mapsys.core.effects import Endpoint
+from mapsys.eid import MAX_INSTANCE_ID, EidPrefix
+
+LISP_CONTROL_PORT: Final = 4342
+"""RFC 9301, 5."""
+
+RATE_HIGHEST: Final = 1_000_000_000
+
+INSTANCE_ID: Final = Field("instance-id", Integer(0, MAX_INSTANCE_ID), default=0)
+REPLAY: Final = Choice("auto", "strict", "off")
+PROXY_REPLY: Final = Choice("as-requested", "always", "never")
+MAC_SCOPE: Final = Choice("whole", "records")
+
+
+def in_instance(prefix: EidPrefix, instance_id: int) -> EidPrefix:
+    """The same bits in another instance-ID."""
+    return dataclasses.replace(prefix, instance_id=instance_id)
+
+
+class Rate(ScalarKind[model.RateLimit]):
+    """A rate with its burst: ``2000/s burst 4000``; without one the burst is one second's worth."""
+
+    expects = "a rate such as 2000/s or 2000/s burst 4000"
+
+    def parse(self, text: str) -> model.RateLimit:
+        match = re.fullmatch(r"([0-9]{1,10})/s(?: burst ([0-9]{1,10}))?", text)
+        if match is None:
+            raise ValueError(f"is not {self.expects}")
+        rate = model.RateLimit(int(match[1]), int(match[2] or match[1]))
+        if not 1 <= min(rate.per_second, rate.burst) <= max(rate.per_second, rate.burst):
+            raise ValueError("has a zero in it; write off to have no limit")
+        if max(rate.per_second, rate.burst) > RATE_HIGHEST:
+            raise ValueError(f"is above {RATE_HIGHEST}; write off to have no limit")
+        return rate
+
+    def write(self, setting: model.RateLimit) -> Plain | None:
+        return f"{setting.per_second}/s burst {setting.burst}"
+
+
+class Block(Kind[EidPrefix]):
+    """An EID-Prefix with its instance-ID beside it."""
+
+    expects = "a prefix with its instance-ID, as in {prefix: 198.18.0.0/21, instance-id: 0}"
+
+    def __init__(self) -> None:
+        self.parts: Record[EidPrefix] = Record(
+            in_instance, self.expects, Field("prefix", Prefix()), INSTANCE_ID
+        )
+
+    def read(self, value: Value) -> EidPrefix:
+        return self.parts.read(value)
+
+    def write(self, setting: EidPrefix) -> Plain | None:
+        return {
+            "prefix": Prefix().write(setting) or "",
+            "instance-id": str(setting.instance_id),
+        }
+
+
+def _check_listen(value: Value, control: model.Control) -> None:
+    """An address is taken once; a wildcard takes every address of its family."""
+    taken: list[tuple[Endpoint, int]] = []
+    for number, endpoint in enumerate(control.listen):
+        for earlier, where in taken:
+            if _overlap(earlier, endpoint):
+                value.at("listen", number).fault(
+                    f"{EndpointText().write(endpoint)} is served by listen[{where}]"
+                    f" ({EndpointText().write(earlier)}) already; keep one of them"
+                )
+        taken.append((endpoint, number))
+
+
+def _overlap(one: Endpoint, other: Endpoint) -> bool:
+    first, second = ipaddress.ip_address(one.host), ipaddress.ip_address(other.host)
+    if one.port != other.port or first.version != second.version:
+        return False
+    return first == second or first.is_unspecified or second.is_unspecified
+
+
+CONTROL: Final = Record(
+    model.Control,
+    "the addresses for LISP control messages, as in {listen: [127.0.0.1:4342]}",
+    Field("listen", ListOf(EndpointText(), at_least=1)),
+    Field(
+        "receive-buffer",
+        Size(64 * 1024, 1 << 30),
+        default=model.RECEIVE_BUFFER_OCTETS,
+        to="receive_buffer_octets",
+    ),
+    check=_check_listen,
+)
+
+HTTP: Final = Record(
+    model.Http,
+    "the address of the status interface, as in {listen: 127.0.0.1:8042}",
+    Field("listen", EndpointText()),
+)
+
+AUTHORITY: Final = ListOf(Block(), at_least=1)
+
+_RATE: Final = Words({"off": None}, Rate())
+
+RATE_LIMITS: Final = Words(
+    {"default": model.DEFAULT_RATE_LIMITS, "off": model.NO_RATE_LIMITS},
+    Record(
+        model.RateLimits,
+        "a mapping of budgets",
+        Field("requests-per-source", _RATE, default=model.DEFAULT_RATE_LIMITS.requests_per_source),
+        Field(
+            "replies-per-destination",
+            _RATE,
+            default=model.DEFAULT_RATE_LIMITS.replies_per_destination,
+        ),
+        Field("replies-per-prefix", _RATE, default=model.DEFAULT_RATE_LIMITS.replies_per_prefix),
+        Field("registers-per-site", _RATE, default=model.DEFAULT_RATE_LIMITS.registers_per_site),
+    ),
+)
+
+MAP_SERVER: Final = Record(
+    model.MapServerConfig,
+    "the Map-Server's settings",
+    Field("replay", REPLAY, default=model.REPLAY),
+    Field("proxy-reply", PROXY_REPLY, default=model.PROXY_REPLY),
+    Field("mac-scope", MAC_SCOPE, default=model.MAC_SCOPE),
+    Field("rate-limits", RATE_LIMITS, default=model.DEFAULT_RATE_LIMITS),
+    Field(
+        "registration-lifetime",
+        Duration(1, 86_400),
+        default=model.REGISTRATION_LIFETIME_SECONDS,
+        to="registration_lifetime_seconds",
+    ),
+    Field(
+        "restart-grace",
+        Duration(0, 7 * 86_400),
+        default=model.RESTART_GRACE_SECONDS,
+        to="restart_grace_seconds",
+    ),
+    Field("path-mtu", Integer(576, 65_535), default=None, to="path_mtu_octets"),
+)
+
+MAP_RESOLVER: Final = Record(
+    model.MapResolverConfig,
+    "the Map-Resolver's settings",
+    Field("map-servers", ListOf(EndpointText(LISP_CONTROL_PORT), at_least=1), default=()),
+)

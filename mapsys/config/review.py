@@ -1,0 +1,72 @@
+"""What several sections say together: contradictions are faults, oddities are warnings."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Final
+
+from mapsys.config.faults import Fault
+from mapsys.config.model import Config, SiteConfig
+from mapsys.config.scalars import EndpointText
+from mapsys.config.schema import Value
+
+SHORT_SECRET_OCTETS: Final = 16
+"""128 bits: what a truncated HMAC-SHA-256 can carry (RFC 4868, 2.1.1 asks for a full key)."""
+
+
+def refuse_contradictions(root: Value, config: Config) -> None:
+    """Note what no node could run with."""
+    if config.map_server is None and config.map_resolver is None and not config.alt:
+        root.fault(
+            "no role is switched on; add map-server: {} or map-resolver: {} (or both), or alt:"
+        )
+    if config.sites and config.map_server is None:
+        (root.child("sites") or root.child("include") or root).fault(
+            "sites are given but no map-server: section; add map-server: {}"
+        )
+    resolver = config.map_resolver
+    if resolver is None:
+        return
+    if config.map_server is None and not resolver.map_servers and not config.alt:
+        root.at("map-resolver").fault(
+            "nothing answers its Map-Requests; add map-server:, alt:, or map-servers: in here"
+        )
+    for number, map_server in enumerate(resolver.map_servers):
+        if map_server in config.control.listen:
+            root.at("map-resolver", "map-servers", number).fault(
+                f"{EndpointText().write(map_server)} is this node's own address;"
+                " a request would come back for ever"
+            )
+
+
+def warnings(root: Value, sites: list[tuple[Value, SiteConfig]], config: Config) -> Iterator[Fault]:
+    """What is allowed but probably not meant, in file order."""
+    listen = config.http.listen if config.http else None
+    if listen is not None and not ipaddress.ip_address(listen.host).is_loopback:
+        yield _warning(
+            root.at("http", "listen"),
+            "the status interface asks nobody who they are and is open beyond this machine",
+        )
+    for value, site in sites:
+        yield from _site_warnings(value, site, config)
+
+
+def _site_warnings(value: Value, site: SiteConfig, config: Config) -> Iterator[Fault]:
+    for number, key in enumerate(site.keys):
+        if len(key.secret.reveal()) < SHORT_SECRET_OCTETS:
+            yield _warning(
+                value.at("keys", number), f"the secret is under {SHORT_SECRET_OCTETS} octets long"
+            )
+    for number, eid in enumerate(site.eids):
+        where = value.at("eids", number, "prefix")
+        if config.authority and not any(block.covers(eid.prefix) for block in config.authority):
+            yield _warning(
+                where,
+                f"{eid.prefix} lies outside authority:, so this node answers for it"
+                " but never says that a part of it does not exist",
+            )
+
+
+def _warning(value: Value, message: str) -> Fault:
+    return Fault(value.origin.file, value.node.line, value.node.column, value.path, message)

@@ -1,0 +1,167 @@
+"""Sites: their keys, EID-Prefixes and permissions; every name and prefix held once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mapsys.config import model
+from mapsys.config.node import INSTANCE_ID, MAC_SCOPE, PROXY_REPLY, REPLAY, in_instance
+from mapsys.config.scalars import Boolean, Choice, Integer, Prefix, Text, Timestamp
+from mapsys.config.schema import FaultyError, Field, ListOf, Record, Single, Value, Words
+from mapsys.config.secret import SecretFile, SecretText
+from mapsys.eid import EidPrefix
+
+NAME: Final = Text(
+    "a name of letters, digits, dots, dashes and underscores",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    limit=63,
+)
+
+ALGORITHM: Final = Choice("hmac-sha-256-128", "hmac-sha-256-128+hkdf-sha256", "hmac-sha-1-96")
+
+ACTION: Final = Choice(
+    "drop", "drop-policy-denied", "drop-auth-failure", "natively-forward", "send-map-request"
+)
+"""RFC 9301, 5.4."""
+
+MORE_SPECIFICS_HIGHEST: Final = 100_000_000
+
+
+def _check_key(value: Value, key: model.KeyConfig) -> None:
+    if len(set(key.algorithms)) < len(key.algorithms):
+        value.at("algorithms").fault("an algorithm stands here twice")
+    if key.not_before and key.not_after and key.not_before >= key.not_after:
+        value.at("not-after").fault("is not later than not-before, so the key is never valid")
+
+
+KEY: Final = Record(
+    model.KeyConfig,
+    "a key, as in {id: 1, secret-file: site-one.key}",
+    Field("id", Integer(0, 255)),
+    Field("algorithm", Single(ALGORITHM), default=(model.ALGORITHM,), to="algorithms"),
+    Field("algorithms", ListOf(ALGORITHM, at_least=1, name="algorithms")),
+    Field("secret-file", SecretFile(), to="secret"),
+    Field("secret", SecretText()),
+    Field("next-secret-file", SecretFile(), default=None, to="next_secret"),
+    Field("next-secret", SecretText(), default=None),
+    Field("holder", NAME, default=None),
+    Field("not-before", Timestamp(), default=None),
+    Field("not-after", Timestamp(), default=None),
+    check=_check_key,
+)
+
+
+def _eid(
+    prefix: EidPrefix,
+    instance_id: int,
+    accept_more_specifics: bool,
+    more_specifics_limit: int,
+    more_specifics_warning: int | None,
+) -> model.EidConfig:
+    if more_specifics_warning is None:
+        more_specifics_warning = more_specifics_limit * model.MORE_SPECIFICS_WARNING_PERCENT // 100
+    return model.EidConfig(
+        in_instance(prefix, instance_id),
+        accept_more_specifics,
+        more_specifics_limit,
+        more_specifics_warning,
+    )
+
+
+def _check_eid(value: Value, eid: model.EidConfig) -> None:
+    if eid.more_specifics_warning > eid.more_specifics_limit:
+        value.at("more-specifics-warning").fault(
+            f"{eid.more_specifics_warning} is above the limit of {eid.more_specifics_limit},"
+            " so the warning would never come"
+        )
+
+
+EID: Final = Record(
+    _eid,
+    "an EID-Prefix, as in {prefix: 198.18.1.0/24, accept-more-specifics: true}",
+    Field("prefix", Prefix()),
+    INSTANCE_ID,
+    Field("accept-more-specifics", Boolean(), default=False),
+    Field(
+        "more-specifics-limit",
+        Integer(1, MORE_SPECIFICS_HIGHEST),
+        default=model.MORE_SPECIFICS_LIMIT,
+    ),
+    Field("more-specifics-warning", Integer(0, MORE_SPECIFICS_HIGHEST), default=None),
+    check=_check_eid,
+)
+
+
+def _check_site(value: Value, site: model.SiteConfig) -> None:
+    seen: dict[int, int] = {}
+    for number, key in enumerate(site.keys):
+        if key.id in seen:
+            value.at("keys", number, "id").fault(
+                f"key-id {key.id} is that of keys[{seen[key.id]}] already;"
+                " use next-secret-file: to change a secret"
+            )
+        seen.setdefault(key.id, number)
+
+
+SITE: Final = Record(
+    model.SiteConfig,
+    "a site with name, keys and eids",
+    Field("name", NAME),
+    Field("keys", ListOf(KEY, at_least=1, name="keys")),
+    Field("eids", ListOf(EID, at_least=1, name="EID-Prefixes")),
+    Field(
+        "rlocs",
+        Words({"any": None}, ListOf(Prefix(ip_only=True), at_least=1, name="locator prefixes")),
+        default=None,
+    ),
+    Field("notify-port", Choice("4342", "source"), default=model.NOTIFY_PORT),
+    Field("replay", REPLAY, default=None),
+    Field("proxy-reply", PROXY_REPLY, default=None),
+    Field("mac-scope", MAC_SCOPE, default=None),
+    Field("honour-authoritative", Boolean(), default=False),
+    Field("deny", ACTION, default=None),
+    Field("enabled", Boolean(), default=True),
+    check=_check_site,
+)
+
+SITES: Final = ListOf(SITE, name="sites")
+
+
+def read_sites(lists: list[Value]) -> list[tuple[Value, model.SiteConfig]]:
+    """The sites of all files that can be used, with where they stand; the rest is noted."""
+    sites: list[tuple[Value, model.SiteConfig]] = []
+    for value in lists:
+        try:
+            sites.extend(SITES.read_each(value))
+        except FaultyError:
+            continue
+    _refuse_held_twice(sites)
+    return sites
+
+
+def _refuse_held_twice(sites: list[tuple[Value, model.SiteConfig]]) -> None:
+    """Note every name and every prefix that an earlier site has.
+
+    A prefix inside another site's prefix is no conflict: the longest configured
+    prefix says whose it is, as where a provider hands a part of its block to a
+    customer. Only equal prefixes leave it open.
+    """
+    names: dict[str, Value] = {}
+    prefixes: dict[EidPrefix, tuple[Value, str]] = {}
+    for value, site in sites:
+        name_value = value.at("name")
+        earlier = names.setdefault(site.name, name_value)
+        if earlier is not name_value:
+            name_value.fault(
+                f"{site.name!r} is the name of the site at {earlier.place} already;"
+                " give each site a name of its own"
+            )
+        for number, eid in enumerate(site.eids):
+            if eid.prefix in prefixes:
+                holder_value, holder = prefixes[eid.prefix]
+                value.at("eids", number, "prefix").fault(
+                    f"{eid.prefix} belongs to site {holder!r} at {holder_value.place} already;"
+                    " an EID-Prefix belongs to one site"
+                )
+            else:
+                prefixes[eid.prefix] = (value.at("eids", number, "prefix"), site.name)

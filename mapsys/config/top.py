@@ -1,0 +1,87 @@
+"""The top level of a configuration file, and of the files that it includes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mapsys.config import model
+from mapsys.config.node import AUTHORITY, CONTROL, HTTP, MAP_RESOLVER, MAP_SERVER
+from mapsys.config.scalars import FilePath, Text
+from mapsys.config.schema import Field, Kind, ListOf, Plain, Record, Single, Value, Words
+from mapsys.config.sites import SITES
+
+
+class Later(Kind[Any]):
+    """Not read with the rest, since several files have a part in it; written like the rest.
+
+    becomes: the kind of what is written; None where nothing is.
+    """
+
+    def __init__(self, expects: str, becomes: Kind[Any] | None) -> None:
+        self.expects = expects
+        self.becomes = becomes
+
+    def read(self, value: Value) -> Value:
+        return value
+
+    def write(self, setting: Any) -> Plain | None:
+        return None if self.becomes is None else self.becomes.write(setting)
+
+
+class NotHere(Kind[None]):
+    """A section that this version does not have."""
+
+    expects = "nothing in this version"
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+
+    def read(self, value: Value) -> None:
+        value.refuse(self.sentence)
+
+    def write(self, setting: None) -> Plain | None:
+        return None
+
+
+NODE: Final = Text(
+    "a node name of letters, digits, dots, dashes and underscores",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+)
+
+_PATTERN: Final = Text("a file name or a pattern such as sites.d/*.yaml", limit=4_096)
+
+
+INCLUDE: Final = ListOf(_PATTERN, at_least=1, name="patterns such as sites.d/*.yaml")
+INCLUDE_ONE: Final = Single(_PATTERN)
+
+TOP: Final = Record[Any](
+    dict,
+    "a configuration: keys with their values",
+    Field("node", NODE),
+    Field("state", FilePath(), default=model.STATE),
+    Field("control", CONTROL),
+    Field("http", HTTP, default=None),
+    Field("authority", Words({"everything": ()}, AUTHORITY), default=None),
+    Field("map-server", MAP_SERVER, default=None),
+    Field("map-resolver", MAP_RESOLVER, default=None),
+    Field("include", Later(_PATTERN.expects, None), default=()),
+    Field("sites", Later(SITES.expects, SITES), default=()),
+    Field(
+        "alt",
+        NotHere("the ALT is not part of this version; remove the section"),
+        default=(),
+    ),
+    Field(
+        "fleet",
+        NotHere("sharing state in a fleet is not part of this version; remove the section"),
+        default=None,
+    ),
+)
+"""A Config but for what several sections or files settle together."""
+
+INCLUDED: Final = Record[Any](
+    dict,
+    "a mapping with sites: alone",
+    Field("sites", Later(SITES.expects, SITES)),
+)
+"""An included file contributes sites and nothing else."""
