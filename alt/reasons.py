@@ -8,7 +8,7 @@ IMPORT_REASONS: Final[dict[str, str]] = {
     "host-route": "a route to a single EID never enters the ALT",
     "default-route": "a default route only ever comes down from a parent",
     "covers-tunnel-remote": "the prefix holds the far end of a tunnel: it would swallow the tunnel",
-    "non-lisp-hole": "the prefix overlaps space that is configured as used by no LISP site",
+    "non-lisp-hole": "the prefix lies in space that is configured as used by no LISP site",
     "own-block": "the prefix is, holds or lies in a block that this node announces",
     "outside-block": "the prefix lies in no block that this node aggregates",
     "not-delegated": "no delegation gives the prefix to this neighbour",
@@ -41,6 +41,5 @@ LEAK_REASONS: Final = frozenset(
 SESSION_REASONS: Final[dict[str, str]] = {
     "max-prefix": "the neighbour sent more prefixes than its max-prefix",
     "quarantined": "the neighbour flapped or leaked too much",
-    "wrong-peer": "the neighbour's OPEN names another AS than the configured one",
 }
 """Reasons for closing a session from this side."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alt.rib.attributes import Origin, PathAttributes
 from alt.roles import Role
 from mapsys.eid import EidPrefix
+from mapsys.table import PrefixTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,6 @@ class Route:
 
     peer: the tunnel it came through; None for what this node originates.
     router_id: the neighbour's, as a number; the decision's last tie but one.
-    stale: kept from a session that is down (RFC 4724, 4.2).
     """
 
     prefix: EidPrefix
@@ -23,7 +24,6 @@ class Route:
     role: Role
     attributes: PathAttributes
     router_id: int = 0
-    stale: bool = False
 
     @property
     def as_path(self) -> tuple[int, ...]:
@@ -39,3 +39,57 @@ class Route:
     def origin(self) -> Origin:
         """How the route entered BGP."""
         return self.attributes.origin
+
+
+class LocRib:
+    """Candidates per prefix, and which of them is in use."""
+
+    def __init__(self) -> None:
+        self._candidates: dict[EidPrefix, dict[str | None, Route]] = {}
+        self._best: PrefixTable[Route] = PrefixTable()
+
+    def offer(self, route: Route) -> None:
+        """Hold a candidate, in place of an earlier one of the same neighbour."""
+        self._candidates.setdefault(route.prefix, {})[route.peer] = route
+
+    def retract(self, prefix: EidPrefix, peer: str | None) -> None:
+        """Forget a neighbour's candidate; nothing happens where there is none."""
+        candidates = self._candidates.get(prefix)
+        if candidates is None:
+            return
+        candidates.pop(peer, None)
+        if not candidates:
+            del self._candidates[prefix]
+
+    def candidates(self, prefix: EidPrefix) -> tuple[Route, ...]:
+        """Every accepted route to exactly this prefix."""
+        return tuple(self._candidates.get(prefix, {}).values())
+
+    def choose(self, prefix: EidPrefix, route: Route | None) -> bool:
+        """Put a route into use, or none; False where it is in use already."""
+        if self._best.get(prefix) == route:
+            return False
+        if route is None:
+            self._best.remove(prefix)
+        else:
+            self._best.put(prefix, route)
+        return True
+
+    def best(self, prefix: EidPrefix) -> Route | None:
+        """The route in use to exactly this prefix."""
+        return self._best.get(prefix)
+
+    def longest_match(self, eid: EidPrefix) -> Route | None:
+        """The route in use to the longest prefix around an EID."""
+        found = self._best.longest_match(eid)
+        return found and found[1]
+
+    def covered(self, prefix: EidPrefix) -> Iterator[Route]:
+        """The routes in use inside a prefix (itself counts), in table order."""
+        return (route for _, route in self._best.covered(prefix))
+
+    def __iter__(self) -> Iterator[Route]:
+        return (route for _, route in self._best.items())
+
+    def __len__(self) -> int:
+        return len(self._best)
