@@ -167,8 +167,6 @@ def is_older_map_version(new: int, held: int) -> bool:
 
     0 means that versioning is not used, on either side (RFC 9302, 5 and 6).
     """
-    if new == 0 or held == 0 or new == held:
+    if new == 0 or held in (0, new):
         return False
     return (new - held) % 4096 >= 2048
-
-

@@ -96,7 +96,8 @@ class Details(NamedTuple):
     def unpack(cls, octets: bytes) -> Details:
         """The facts in packed octets. Raises ValueError where they are damaged."""
         try:
-            key_id, algorithm_id, mac_length, flags, port, lifetime, first = _HEAD.unpack_from(octets)
+            head = _HEAD.unpack_from(octets)
+            key_id, algorithm_id, mac_length, flags, port, lifetime, first = head
             offset = _HEAD.size
             site_id = octets[offset : offset + 8]
             source, offset = _host(octets, offset + 8)

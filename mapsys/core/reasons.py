@@ -26,7 +26,7 @@ class Drop(StrEnum):
     SMR = "smr"
     NO_ITR_RLOC = "no-itr-rloc"
     DONT_MAP_REPLY = "dont-map-reply"
-    NESTED_ECM = "nested-ecm"
+    DUPLICATE = "duplicate"
     NOT_A_MAP_RESOLVER = "not-a-map-resolver"
     NOT_A_MAP_SERVER = "not-a-map-server"
     NOT_AUTHORITATIVE = "not-authoritative"

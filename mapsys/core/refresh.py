@@ -33,6 +33,7 @@ def refresher(
     store: Store,
     budgets: Budgets,
     is_writable: Callable[[], bool],
+    *,
     register: MapRegister,
     who: Authenticated,
     held: Sequence[tuple[EidPrefix, int]],
@@ -74,9 +75,7 @@ def refresher(
             return None
         replaced = None
         for eid, lifetime in held:
-            previous = store.touch(
-                eid, who.registrant, deadline=now + lifetime, digest=new_digest
-            )
+            previous = store.touch(eid, who.registrant, deadline=now + lifetime, digest=new_digest)
             if previous is not None and previous not in (new_digest, replaced):
                 store.supersede(previous, now + superseded_seconds)
                 replaced = previous

@@ -1,24 +1,20 @@
-"""Map-Register, carried out: state changes, acknowledgments, and who else is told."""
+"""Map-Register from its octets to its effects: judge, change, acknowledge, tell (RFC 9301, 8.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from mapsys.core.admission import MESSAGE, Authenticated, Claim, authenticate, claims_of
-from mapsys.core.details import FORMER, NEXT_SECRET, Details
+from mapsys.core.changes import Changes, Message
+from mapsys.core.details import Details
 from mapsys.core.effects import (
     Datagram,
     Dropped,
     Effect,
     Endpoint,
-    Expired,
-    Moved,
     Refreshed,
     Refused,
-    Registered,
     Send,
-    Withdrawn,
 )
 from mapsys.core.limiter import Budgets
 from mapsys.core.more_specifics import MoreSpecifics
@@ -27,26 +23,23 @@ from mapsys.core.publish import read_record
 from mapsys.core.reasons import Drop, Refusal
 from mapsys.core.recipients import recipient_of
 from mapsys.core.refresh import refresher
-from mapsys.core.replay import SUPERSEDED_LIFETIMES, Check, digest_of, nonce_is_new
+from mapsys.core.replay import Check, digest_of, nonce_is_new
 from mapsys.core.site import SiteTable
-from mapsys.core.verdict import Kind, Verdict, flags_of, has_old_map_version, judge, split, union
+from mapsys.core.verdict import Kind, Verdict, flags_of, has_old_map_version, judge, split
 from mapsys.eid import EidPrefix
 from mapsys.store import Registration, Store
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.records import EidRecord
 
-REGISTRATION_LIFETIME_SECONDS: Final = 180
-"""Three missed registrations a minute apart (RFC 9301, 8.2)."""
-
-FORMER_LIFETIME_SECONDS: Final = 90
-"""How long a former registrant must be silent before its old record counts again."""
-
-MAX_TTL_MINUTES: Final = 0x80000000
-"""A TTL from here on is no number of minutes (RFC 9301, 5.4; PROTOCOL practice)."""
+_UNCHANGED = (Kind.REFRESH, Kind.LATE, Kind.NOTHING)
 
 
 class Registrar:
-    """Turns Map-Registers into state and effects; the store holds the state."""
+    """Turns Map-Registers into state and effects; the store holds the state.
+
+    writable: whether the journal takes changes; while it does not, Map-Registers
+    are refused, since they could not be acknowledged.
+    """
 
     def __init__(
         self,
@@ -57,17 +50,17 @@ class Registrar:
         fresh_nonce: Callable[[], int],
         *,
         wall_offset: float,
-        lifetime_seconds: int = REGISTRATION_LIFETIME_SECONDS,
+        lifetime_seconds: int,
     ) -> None:
-        """wall_offset: seconds since 1970 minus the core's clock."""
         self._store = store
         self._sites = sites
         self._budgets = budgets
         self._notifies = notifies
         self._fresh_nonce = fresh_nonce
-        self._wall_offset = wall_offset
-        self._lifetime = lifetime_seconds
-        self._counts = MoreSpecifics(store, sites)
+        self.counts = MoreSpecifics(store, sites)
+        self._changes = Changes(
+            store, self.counts, wall_offset=wall_offset, lifetime_seconds=lifetime_seconds
+        )
         self.writable = True
 
     def register(self, register: MapRegister, datagram: Datagram, now: float) -> list[Effect]:
@@ -75,11 +68,13 @@ class Registrar:
         who = authenticate(register, datagram, self._sites, now)
         if isinstance(who, Dropped):
             return [who]
-        if not self._budgets.registers.take(who.site.name, now):
-            return [Dropped(datagram.source, MESSAGE, Drop.RATE_LIMITED, who.site.name)]
+        site = who.site
+        if not self._budgets.registers.take(site.name, now):
+            return [Dropped(datagram.source, MESSAGE, Drop.RATE_LIMITED, site.name)]
         if not self.writable:
-            return [self._refused(who, datagram, Refusal.JOURNAL_UNAVAILABLE, None,
-                                  "the journal cannot be written; see the server's log")]
+            detail = "the journal cannot be written; the server's log says why"
+            reason = Refusal.JOURNAL_UNAVAILABLE
+            return [Refused(datagram.source, site.name, None, reason, detail)]
         claims = claims_of(register, who, datagram, self._sites)
         if isinstance(claims, Refused):
             return [claims]
@@ -88,8 +83,17 @@ class Registrar:
             return [verdicts]
         problem = self._replay_problem(verdicts, register, who, now)
         if problem is not None:
-            return [Dropped(datagram.source, MESSAGE, problem, who.site.name)]
-        return self._carry_out(verdicts, register, who, datagram, now)
+            return [Dropped(datagram.source, MESSAGE, problem, site.name)]
+        return self._carry_out(verdicts, Message(register, who, datagram, now))
+
+    def expire(self, eid: EidPrefix, registrant: bytes, now: float) -> list[Effect]:
+        """Remove a contribution whose deadline has passed; the xTRs left are told."""
+        effects, published = self._changes.expire(eid, registrant)
+        if published is not None:
+            active, _ = split(self._store.get(eid))
+            merging = [r for r in active if Details.unpack(r.details).merges]
+            effects.extend(self._tell(merging, published, now))
+        return effects
 
     def _judge(
         self,
@@ -103,64 +107,130 @@ class Registrar:
         for claim in claims:
             verdict = judge(claim, register, who, flags, self._store)
             if not isinstance(verdict, Verdict):
-                return self._refused(who, datagram, verdict[0], claim.eid, verdict[1])
+                reason, detail = verdict
+                return Refused(datagram.source, who.site.name, claim.eid, reason, detail)
             verdicts.append(verdict)
-        over = self._counts.over_limit(
+        over = self.counts.over_limit(
             [(v.claim.eid, v.claim.rule) for v in verdicts if v.kind is Kind.FIRST]
         )
         if over is not None:
             eid, rule = over
             detail = f"{rule.prefix} already holds {rule.more_specifics_limit} more-specifics"
-            return self._refused(who, datagram, Refusal.MORE_SPECIFICS_LIMIT, eid, detail)
+            reason = Refusal.MORE_SPECIFICS_LIMIT
+            return Refused(datagram.source, who.site.name, eid, reason, detail)
         return verdicts
 
     def _replay_problem(
         self, verdicts: Sequence[Verdict], register: MapRegister, who: Authenticated, now: float
     ) -> Drop | None:
-        if any(has_old_map_version(v.claim, self._store) for v in verdicts):
-            return Drop.OLD_MAP_VERSION
         if who.check is Check.NONCE and not nonce_is_new(self._store, who.mark, register.nonce):
             return Drop.REPLAYED
-        if who.check is Check.OCTETS:
-            digest = digest_of(register)
-            harmless = all(v.kind is Kind.LATE for v in verdicts)
-            if not harmless and self._store.is_superseded(digest, now):
-                return Drop.REPLAYED
+        # A former registrant's late refresh changes nothing, so it may be repeated.
+        changes_something = any(v.kind is not Kind.LATE for v in verdicts)
+        if (
+            who.check is Check.OCTETS
+            and changes_something
+            and self._store.is_superseded(digest_of(register), now)
+        ):
+            return Drop.REPLAYED
+        if any(has_old_map_version(v.claim, self._store) for v in verdicts):
+            return Drop.OLD_MAP_VERSION
         return None
 
-    def _carry_out(
-        self,
-        verdicts: Sequence[Verdict],
-        register: MapRegister,
-        who: Authenticated,
-        datagram: Datagram,
-        now: float,
-    ) -> list[Effect]:
+    def _carry_out(self, verdicts: Sequence[Verdict], message: Message) -> list[Effect]:
+        who, register, now = message.who, message.register, message.now
+        to_tell = [(self._to_tell(v, who), v.published) for v in verdicts]
         if who.check is Check.NONCE:
             self._store.raise_nonce(who.mark, register.nonce)
         effects: list[Effect] = []
-        told: list[tuple[Registration, bytes]] = []
         for verdict in verdicts:
-            effects.extend(self._change(verdict, register, who, datagram, now))
-            told.extend(self._to_tell(verdict, who))
-        if all(v.kind in (Kind.REFRESH, Kind.LATE, Kind.NOTHING) for v in verdicts):
-            effects.append(self._refreshed(verdicts, register, who, datagram))
-        ticket = self._store.ticket
+            effects.extend(self._changes.carry_out(verdict, message))
+        if all(v.kind in _UNCHANGED for v in verdicts):
+            again = self._refresher(verdicts, message)
+            effects.append(Refreshed(who.site.name, len(verdicts), again))
         if register.want_map_notify:
-            octets = acknowledge(register, [_told(v) for v in verdicts], who.secret)
+            octets = acknowledge(register, [_answer(v) for v in verdicts], who.secret)
+            datagram = message.datagram
             port = datagram.source.port if who.site.notify_to_source else CONTROL_PORT
             destination = Endpoint(datagram.source.host, port)
-            effects.append(Send(octets, destination, datagram.local, after=ticket))
-        for registration, published in told:
+            effects.append(Send(octets, destination, datagram.local, after=self._store.ticket))
+        for registrations, published in to_tell:
+            if published is not None:
+                effects.extend(self._tell(registrations, published, now))
+        if not register.want_map_notify:
+            late = [v for v in verdicts if v.kind is Kind.LATE]
+            for verdict in late:
+                if verdict.own is not None and verdict.published is not None:
+                    effects.extend(self._tell([verdict.own], verdict.published, now))
+        return effects
+
+    def _refresher(
+        self, verdicts: Sequence[Verdict], message: Message
+    ) -> Callable[[Datagram, float], list[Effect] | None] | None:
+        if any(v.kind is not Kind.REFRESH or v.published != v.octets for v in verdicts):
+            return None
+        held = [
+            (
+                v.claim.eid,
+                self._changes.lifetime_seconds(message.register, v.record.record_ttl_minutes),
+            )
+            for v in verdicts
+        ]
+        return refresher(
+            self._store,
+            self._budgets,
+            lambda: self.writable,
+            register=message.register,
+            who=message.who,
+            held=held,
+            superseded_seconds=self._changes.superseded_seconds,
+        )
+
+    def _to_tell(self, verdict: Verdict, who: Authenticated) -> list[Registration]:
+        """The other xTRs whose picture of the mapping is now wrong.
+
+        A move is told to those it moved away from; a changed union to those who
+        are merged in it; a new more-specific to those who hold the prefix it was
+        carved out of, since they are where its host was before.
+        """
+        others = [r for r in verdict.active if r is not verdict.own]
+        if verdict.kind is Kind.FIRST:
+            if verdict.claim.eid == verdict.claim.rule.prefix:
+                return []
+            above = self._store.longest_match(verdict.claim.eid)
+            active, _ = split(above)
+            return [r for r in active if r.registrant != who.registrant]
+        if verdict.kind is Kind.MOVE:
+            return others
+        if verdict.kind in (Kind.JOIN, Kind.CHANGE, Kind.WITHDRAW):
+            return [r for r in others if Details.unpack(r.details).merges]
+        return []
+
+    def _tell(
+        self, registrations: Sequence[Registration], published: bytes, now: float
+    ) -> list[Effect]:
+        effects: list[Effect] = []
+        for registration in registrations:
             recipient = recipient_of(registration, self._sites)
             if recipient is not None:
-                effects.append(
-                    self._notifies.tell(
-                        recipient,
-                        [read_record(published)],
-                        self._fresh_nonce(),
-                        now,
-                        after=ticket,
-                    )
+                send = self._notifies.tell(
+                    recipient,
+                    [read_record(published)],
+                    self._fresh_nonce(),
+                    now,
+                    after=self._store.ticket,
                 )
+                effects.append(send)
         return effects
+
+
+def _answer(verdict: Verdict) -> EidRecord:
+    """The record that acknowledges a claim.
+
+    What the ETR said, save where others have a say: a merged set, or the mapping
+    that has moved away from a late registrant.
+    """
+    shared = verdict.kind in (Kind.LATE, Kind.JOIN, Kind.CHANGE, Kind.REFRESH)
+    if shared and verdict.published is not None and verdict.published != verdict.octets:
+        return read_record(verdict.published)
+    return verdict.claim.record

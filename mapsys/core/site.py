@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from mapsys.core.holes import free_part
 from mapsys.eid import EidPrefix
 from mapsys.table import PrefixTable
 from mapsys.wire.auth import Key
@@ -135,6 +136,23 @@ class SiteTable:
         """The site and rule of the longest configured prefix that covers the EID."""
         found = self._rules.longest_match(eid)
         return None if found is None else found[1]
+
+    def hole(self, eid: EidPrefix, shortest: int) -> EidPrefix | None:
+        """The least-specific prefix around the EID that no site holds a part of.
+
+        What covers the EID does not count, only what lies beside it: inside a
+        site's prefix, the hole is what its more-specific neighbours leave free.
+        shortest: the length it may not be shorter than. None where a site holds
+        the EID itself or a part of it.
+        """
+        above = self._rules.longest_match(eid)
+        if above is None:
+            return self._rules.hole(eid, shortest)
+
+        def is_occupied(prefix: EidPrefix) -> bool:
+            return any(held != above[0] for held, _ in self._rules.covered(prefix, limit=2))
+
+        return free_part(eid, max(shortest, above[0].length), is_occupied)
 
     def has_inside(self, prefix: EidPrefix) -> bool:
         """Whether a configured prefix lies inside this one (itself counts)."""

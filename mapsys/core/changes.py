@@ -1,0 +1,223 @@
+"""Verdicts carried out on the store: who counts, who is remembered, what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mapsys.core.admission import Authenticated
+from mapsys.core.details import FORMER, NEXT_SECRET, Details
+from mapsys.core.effects import Datagram, Effect, Expired, Moved, Registered, Withdrawn
+from mapsys.core.more_specifics import MoreSpecifics
+from mapsys.core.replay import SUPERSEDED_LIFETIMES, Check, digest_of
+from mapsys.core.verdict import Kind, Verdict, flags_of, split, union
+from mapsys.eid import EidPrefix
+from mapsys.store import Registration, Store
+from mapsys.wire.map_register import MapRegister
+
+REGISTRATION_LIFETIME_SECONDS: Final = 180
+"""Three missed registrations a minute apart (RFC 9301, 8.2)."""
+
+FORMER_LIFETIME_SECONDS: Final = 90
+"""How long a former registrant must be silent before its old record counts again."""
+
+TTL_MINUTES_BOUND: Final = 0x80000000
+"""A TTL from here on is no number of minutes: all ones leaves it to the receiver,
+and some ETRs set the top bit to count seconds instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One authenticated Map-Register on its way into the store."""
+
+    register: MapRegister
+    who: Authenticated
+    datagram: Datagram
+    now: float
+
+
+class Changes:
+    """Writes what was decided; every state change of a registration passes here."""
+
+    def __init__(
+        self,
+        store: Store,
+        counts: MoreSpecifics,
+        *,
+        wall_offset: float,
+        lifetime_seconds: int,
+    ) -> None:
+        """wall_offset: seconds since 1970 minus the core's clock."""
+        self._store = store
+        self._counts = counts
+        self._wall_offset = wall_offset
+        self._lifetime = lifetime_seconds
+
+    @property
+    def superseded_seconds(self) -> float:
+        """How long a Map-Register is remembered once another has taken its place."""
+        return float(SUPERSEDED_LIFETIMES * self._lifetime)
+
+    def lifetime_seconds(self, register: MapRegister, ttl_minutes: int) -> int:
+        """What a record's registration is granted: its TTL with the T bit, else the default."""
+        if register.use_ttl_for_timeout and 0 < ttl_minutes < TTL_MINUTES_BOUND:
+            return min(ttl_minutes * 60, 0xFFFFFFFF)
+        return self._lifetime
+
+    def carry_out(self, verdict: Verdict, message: Message) -> list[Effect]:
+        """Change the store by one verdict."""
+        eid = verdict.claim.eid
+        source, site = message.datagram.source, message.who.site.name
+        match verdict.kind:
+            case Kind.NOTHING:
+                return []
+            case Kind.WITHDRAW:
+                self._withdraw(verdict, message)
+                return [Withdrawn(eid, site, source)]
+            case Kind.REFRESH:
+                self._refresh(verdict, message)
+                return []
+            case Kind.LATE:
+                self._touch(verdict, message, FORMER_LIFETIME_SECONDS)
+                return []
+        effects: list[Effect] = []
+        if verdict.kind is Kind.MOVE:
+            gone = [r for r in verdict.active if r is not verdict.own]
+            for registration in gone:
+                self._make_former(eid, registration, verdict.published, message)
+            names = tuple(r.registrant for r in gone)
+            effects.append(
+                Moved(eid, site, source, names, message.who.registrant, verdict.merge_conflict)
+            )
+        if not verdict.active:
+            self._counts.added(eid)
+        self._put(verdict, message)
+        effects.append(Registered(eid, site, source, first=not verdict.active))
+        return effects
+
+    def expire(self, eid: EidPrefix, registrant: bytes) -> tuple[list[Effect], bytes | None]:
+        """Remove one contribution whose deadline has passed.
+
+        Returns the effects, and what the xTRs that are left now publish together;
+        None where there are none left, or a former registrant has just been forgotten.
+        """
+        active, former = split(self._store.get(eid))
+        gone = next((r for r in active if r.registrant == registrant), None)
+        if gone is None:
+            if active:
+                self._store.withdraw(eid, registrant, published=union(active))
+            return [], None
+        rest = [r for r in active if r is not gone]
+        published = self._remove(eid, gone, rest, former)
+        return [Expired(eid, Details.unpack(gone.details).site)], published
+
+    def _withdraw(self, verdict: Verdict, message: Message) -> None:
+        own = verdict.own
+        if own is None:
+            raise AssertionError("a withdrawal without a registration")
+        rest = [r for r in verdict.active if r is not own]
+        self._remove(verdict.claim.eid, own, rest, verdict.former)
+        self._supersede(own.digest, message)
+        self._supersede(digest_of(message.register), message)
+
+    def _remove(
+        self,
+        eid: EidPrefix,
+        gone: Registration,
+        rest: Sequence[Registration],
+        former: Sequence[Registration],
+    ) -> bytes | None:
+        """Take one contribution out; with the last that counts, the former ones go too."""
+        published = union(rest)
+        if not rest:
+            for registration in former:
+                self._store.withdraw(eid, registration.registrant, published=gone.record)
+            self._counts.removed(eid)
+        self._store.withdraw(eid, gone.registrant, published=published)
+        return published
+
+    def _refresh(self, verdict: Verdict, message: Message) -> None:
+        minutes = verdict.record.record_ttl_minutes
+        previous = self._touch(verdict, message, self.lifetime_seconds(message.register, minutes))
+        own = verdict.own
+        if own is None or previous == digest_of(message.register):
+            # The same octets again may be a copy that someone else sends: where
+            # they came from says nothing about the xTR.
+            return
+        if Details.unpack(own.details).source != message.datagram.source:
+            self._put(verdict, message)
+
+    def _touch(self, verdict: Verdict, message: Message, seconds: float) -> bytes | None:
+        previous = self._store.touch(
+            verdict.claim.eid,
+            message.who.registrant,
+            deadline=message.now + seconds,
+            digest=digest_of(message.register),
+        )
+        if previous is not None:
+            self._supersede(previous, message)
+        return previous
+
+    def _put(self, verdict: Verdict, message: Message) -> None:
+        register, who = message.register, message.who
+        seconds = self.lifetime_seconds(register, verdict.record.record_ttl_minutes)
+        own = verdict.own
+        first = (
+            Details.unpack(own.details).first_registered
+            if own is not None and own in verdict.active
+            else int(message.now + self._wall_offset)
+        )
+        flags = flags_of(register)
+        if who.secret is who.key.next:
+            flags |= NEXT_SECRET
+        details = Details(
+            who.site.name,
+            register.key_id,
+            register.algorithm_id,
+            len(register.authentication_data),
+            flags,
+            seconds,
+            first,
+            message.datagram.source,
+            message.datagram.local,
+            register.site_id or bytes(8),
+        )
+        published = verdict.published
+        if published is None:
+            raise AssertionError("a registration that publishes nothing")
+        self._store.put(
+            verdict.claim.eid,
+            who.registrant,
+            record=verdict.octets,
+            details=details.pack(),
+            digest=digest_of(register),
+            deadline=message.now + seconds,
+            published=published,
+        )
+        if own is not None:
+            self._supersede(own.digest, message)
+
+    def _make_former(
+        self,
+        eid: EidPrefix,
+        registration: Registration,
+        published: bytes | None,
+        message: Message,
+    ) -> None:
+        details = Details.unpack(registration.details)
+        self._store.put(
+            eid,
+            registration.registrant,
+            record=registration.record,
+            details=details._replace(flags=details.flags | FORMER).pack(),
+            digest=registration.digest,
+            deadline=message.now + FORMER_LIFETIME_SECONDS,
+            published=published or b"",
+        )
+        self._supersede(registration.digest, message)
+
+    def _supersede(self, digest: bytes, message: Message) -> None:
+        """A Map-Register that no longer counts must not come back, where octets decide."""
+        if message.who.check is Check.OCTETS and digest != digest_of(message.register):
+            self._store.supersede(digest, message.now + self.superseded_seconds)

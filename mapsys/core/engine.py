@@ -1,0 +1,263 @@
+"""The core's one door: datagrams and the time in, effects out (RFC 9301, 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
+from mapsys.core.details import Details
+from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint
+from mapsys.core.holes import Known
+from mapsys.core.info_server import InfoServer
+from mapsys.core.limiter import Budgets, Limits
+from mapsys.core.map_resolver import MapResolver
+from mapsys.core.map_server import MapServer
+from mapsys.core.notify import NotifyQueue
+from mapsys.core.questions import LocalAddresses, Question
+from mapsys.core.reasons import Drop
+from mapsys.core.registrar import Registrar
+from mapsys.core.resolution import Resolution, Resolver
+from mapsys.core.site import LispSite, SiteTable
+from mapsys.eid import EidPrefix
+from mapsys.store import Store
+from mapsys.wire.ecm import Ecm
+from mapsys.wire.errors import WireError
+from mapsys.wire.info import InfoRequest
+from mapsys.wire.map_notify import MapNotifyAck
+from mapsys.wire.map_register import MapRegister
+from mapsys.wire.map_request import MapRequest
+from mapsys.wire.message import decode
+
+EXPIRY_SLICE: Final = 256
+"""Registrations that one call of ``expire`` removes at most."""
+
+SWEEP_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an engine is told by its configuration; replaced as a whole on reload.
+
+    local: the addresses it is reached at. authority: where it may deny that an EID
+    exists; empty for everywhere. map_servers: whom the Map-Resolver asks where
+    there is no ALT. path_mtu: octets of a whole IP packet; None for the RFC's safe
+    sizes. wall_offset: seconds since 1970 minus the core's clock.
+    """
+
+    sites: tuple[LispSite, ...]
+    local: tuple[Endpoint, ...]
+    map_server: bool = True
+    map_resolver: bool = True
+    authority: tuple[EidPrefix, ...] = ()
+    map_servers: tuple[Endpoint, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    path_mtu: int | None = None
+    lifetime_seconds: int = REGISTRATION_LIFETIME_SECONDS
+    rtrs: tuple[str, ...] = ()
+    answer_unsigned_info: bool = False
+    wall_offset: float = 0.0
+
+
+class Engine:
+    """A Map-Server and Map-Resolver; holds no registration, the store does."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        fresh_nonce: Callable[[], int],
+        *,
+        has_alt: Callable[[int], bool] = lambda _instance_id: False,
+        also_known: Sequence[Known] = (),
+    ) -> None:
+        """fresh_nonce: 64 random bits. has_alt: whether an instance-ID has an ALT.
+
+        also_known: tables of EID-Prefixes that exist elsewhere. Raises ValueError
+        where two sites share a name or a prefix.
+        """
+        self._store = store
+        self._fresh_nonce = fresh_nonce
+        self._has_alt = has_alt
+        self._also_known = tuple(also_known)
+        self._notifies = NotifyQueue()
+        self._writable = True
+        self._configure(settings)
+
+    def _configure(self, settings: Settings) -> None:
+        sites = SiteTable(settings.sites)
+        budgets = Budgets(settings.limits)
+        local = LocalAddresses(settings.local)
+        resolver = Resolver(self._store, sites, settings.authority, self._also_known)
+        registrar = Registrar(
+            self._store,
+            sites,
+            budgets,
+            self._notifies,
+            self._fresh_nonce,
+            wall_offset=settings.wall_offset,
+            lifetime_seconds=settings.lifetime_seconds,
+        )
+        registrar.writable = self._writable
+        map_server = MapServer(self._store, resolver, budgets, local, path_mtu=settings.path_mtu)
+        self._settings = settings
+        self._sites = sites
+        self._budgets = budgets
+        self._resolver = resolver
+        self._registrar = registrar
+        self._map_server = map_server
+        self._map_resolver = MapResolver(
+            map_server, resolver, local, settings.map_servers, self._has_alt
+        )
+        self._info_server = InfoServer(
+            sites,
+            budgets,
+            rtrs=settings.rtrs,
+            answer_unsigned=settings.answer_unsigned_info,
+        )
+
+    @property
+    def sites(self) -> SiteTable:
+        """The sites configured at present."""
+        return self._sites
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
+    def set_writable(self, writable: bool) -> None:
+        """Whether the journal takes changes; while not, Map-Registers are refused."""
+        self._writable = writable
+        self._registrar.writable = writable
+
+    def resolve(self, eid: EidPrefix) -> Resolution:
+        """What a Map-Request for the EID would be answered, and why."""
+        return self._resolver.resolve(eid)
+
+    def more_specifics_held(self, prefix: EidPrefix) -> int:
+        """More-specifics registered inside a configured prefix."""
+        match = self._sites.longest_match(prefix)
+        return 0 if match is None else self._registrar.counts.held(match[1])
+
+    def handle(self, datagram: Datagram, now: float) -> list[Effect]:
+        """Answer one control message.
+
+        now: seconds on the caller's monotonic clock, never decreasing. Returns
+        effects in the order in which they take place. A message that cannot be used
+        yields one Dropped with its reason; nothing is raised.
+
+        Source: RFC 9301, 8.2 to 8.4.
+        """
+        try:
+            message = decode(datagram.data)
+        except WireError as error:
+            return [Dropped(datagram.source, _type_name(datagram.data), error.reason)]
+        match message:
+            case MapRegister():
+                if not self._settings.map_server:
+                    return [Dropped(datagram.source, "MapRegister", Drop.NOT_A_MAP_SERVER)]
+                return self._registrar.register(message, datagram, now)
+            case MapNotifyAck():
+                return self._notifies.acknowledged(message, datagram.data, datagram.source)
+            case Ecm(message=MapRequest() as request):
+                packet, port = message.inner, message.inner_header.source_port
+                question = Question(request, datagram.source, datagram.local, port, packet)
+                return self._ask(question, now)
+            case MapRequest():
+                port = datagram.source.port
+                return self._ask(Question(message, datagram.source, datagram.local, port), now)
+            case InfoRequest():
+                return self._info_server.answer(message, datagram, now)
+        return [Dropped(datagram.source, type(message).__name__, Drop.UNEXPECTED_TYPE)]
+
+    def next_deadline(self) -> float | None:
+        """When ``expire`` has something to do next."""
+        deadlines = (self._store.next_deadline(), self._notifies.next_deadline())
+        return min((d for d in deadlines if d is not None), default=None)
+
+    def expire(self, now: float) -> list[Effect]:
+        """Remove what has timed out and repeat what was not acknowledged, a slice at a time."""
+        effects = self._notifies.due(now, EXPIRY_SLICE)
+        for eid, registrant in self._store.due(now, EXPIRY_SLICE):
+            effects.extend(self._registrar.expire(eid, registrant, now))
+        return effects
+
+    def reconfigure(self, settings: Settings, now: float) -> list[Effect]:
+        """Put new settings in force and drop what they no longer allow to be registered.
+
+        Raises ValueError, with the old settings still in force, where two sites
+        share a name or a prefix.
+        """
+        SiteTable(settings.sites)
+        self._configure(settings)
+        effects: list[Effect] = []
+        cursor: EidPrefix | None = None
+        while page := self._store.scan(cursor, SWEEP_PAGE):
+            cursor = page[-1].eid
+            for mapping in page:
+                for registration in mapping.registrations:
+                    details = Details.unpack(registration.details)
+                    if not self._is_still_allowed(mapping.eid, details):
+                        effects.extend(
+                            self._registrar.expire(mapping.eid, registration.registrant, now)
+                        )
+        return effects
+
+    def _is_still_allowed(self, eid: EidPrefix, details: Details) -> bool:
+        match = self._sites.longest_match(eid)
+        if match is None:
+            return False
+        site, rule = match
+        return (
+            site.name == details.site
+            and site.enabled
+            and (eid == rule.prefix or rule.accept_more_specifics)
+        )
+
+    def _ask(self, question: Question, now: float) -> list[Effect]:
+        request, asker = question.request, question.asker
+        reason = _unanswerable(request)
+        if reason is None and not self._budgets.requests.take(asker.host, now):
+            reason = Drop.RATE_LIMITED
+        if reason is not None:
+            return [Dropped(asker, "MapRequest", reason)]
+        try:
+            eids = [record.eid_prefix for record in request.records]
+        except WireError as error:
+            return [Dropped(asker, "MapRequest", error.reason)]
+        if self._settings.map_resolver and not question.over_alt:
+            return self._map_resolver.resolve(question, eids, now)
+        return self._map_server.answer(question, eids, now)
+
+
+def _unanswerable(request: MapRequest) -> Drop | None:
+    """Why a Map-Request is not answered at all (RFC 9301, 5.2, 5.3 and 6.1)."""
+    if request.probe:
+        return Drop.PROBE
+    if request.smr:
+        return Drop.SMR
+    if request.dont_map_reply:
+        return Drop.DONT_MAP_REPLY
+    if not request.records:
+        return Drop.NO_RECORDS
+    return None
+
+
+_TYPE_NAMES: Final = {
+    1: "MapRequest",
+    2: "MapReply",
+    3: "MapRegister",
+    4: "MapNotify",
+    5: "MapNotifyAck",
+    6: "MapReferral",
+    7: "InfoRequest",
+    8: "Ecm",
+    15: "SharedExtension",
+}
+
+
+def _type_name(data: bytes) -> str:
+    """What a message that could not be read set out to be."""
+    return _TYPE_NAMES.get(data[0] >> 4, "unknown") if data else "unknown"

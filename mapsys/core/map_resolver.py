@@ -1,0 +1,82 @@
+"""The Map-Resolver: from an ITR's question to whoever can answer it (RFC 9301, 8.4)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from mapsys.core.effects import Answered, Dropped, Effect, Endpoint, Inject, Send
+from mapsys.core.forwarding import inner_packet
+from mapsys.core.map_server import MESSAGE, MapServer
+from mapsys.core.questions import LocalAddresses, Question
+from mapsys.core.reasons import Drop
+from mapsys.core.resolution import Outcome, Resolver
+from mapsys.eid import EidPrefix
+from mapsys.wire.ecm import Ecm
+
+DUPLICATE_SECONDS: Final = 1.0
+"""A question with the same nonce and EID is passed on once in this time: loops end here."""
+
+MAX_REMEMBERED: Final = 65_536
+
+
+class MapResolver:
+    """Answers what is known here, and passes the rest on without a word to the ITR."""
+
+    def __init__(
+        self,
+        map_server: MapServer,
+        resolver: Resolver,
+        local: LocalAddresses,
+        map_servers: Sequence[Endpoint],
+        has_alt: Callable[[int], bool],
+    ) -> None:
+        """map_servers: whom to ask where there is no ALT.
+
+        has_alt: whether there is an ALT for an instance-ID.
+        """
+        self._map_server = map_server
+        self._resolver = resolver
+        self._local = local
+        self._map_servers = tuple(map_servers)
+        self._has_alt = has_alt
+        self._passed_on: OrderedDict[tuple[int, EidPrefix], float] = OrderedDict()
+
+    def resolve(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
+        """Answer a Map-Request that an ITR sent in an ECM."""
+        if all(self._resolver.resolve(eid).outcome is not Outcome.ELSEWHERE for eid in eids):
+            return self._map_server.answer(question, eids, now)
+        effects: list[Effect] = []
+        for record, eid in zip(question.request.records, eids, strict=True):
+            as_it_came = question.packet if len(eids) == 1 else None
+            packet = as_it_came or inner_packet(question, record, eid, self._local)
+            effects.extend(self._pass_on(question, eid, packet, now))
+        return effects
+
+    def _pass_on(
+        self, question: Question, eid: EidPrefix, packet: bytes, now: float
+    ) -> list[Effect]:
+        if self._is_duplicate(question.request.nonce, eid, now):
+            return [Dropped(question.asker, MESSAGE, Drop.DUPLICATE)]
+        if self._has_alt(eid.instance_id) and not question.over_alt:
+            return [Answered(eid, "alt"), Inject(packet, eid, eid.instance_id)]
+        others = [e for e in self._map_servers if e.host != question.asker.host]
+        if not others:
+            return [Dropped(question.asker, MESSAGE, Drop.NOT_AUTHORITATIVE)]
+        # An ITR that gets no answer asks again under another nonce, and so another server.
+        chosen = others[question.request.nonce % len(others)]
+        source = self._local.source_towards(chosen.host, question.local)
+        return [Answered(eid, Outcome.FORWARD.value), Send(Ecm(packet).octets(), chosen, source)]
+
+    def _is_duplicate(self, nonce: int, eid: EidPrefix, now: float) -> bool:
+        remembered = self._passed_on
+        while remembered:
+            oldest = next(iter(remembered))
+            if remembered[oldest] > now - DUPLICATE_SECONDS and len(remembered) < MAX_REMEMBERED:
+                break
+            del remembered[oldest]
+        if (nonce, eid) in remembered:
+            return True
+        remembered[nonce, eid] = now
+        return False

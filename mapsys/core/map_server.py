@@ -1,0 +1,151 @@
+"""The Map-Server's answers to Map-Requests: proxy, forward or negative (RFC 9301, 8.3)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from mapsys.core.effects import Answered, Dropped, Effect, Endpoint, Repeat, Send
+from mapsys.core.forwarding import etr_host, inner_packet
+from mapsys.core.limiter import Budgets
+from mapsys.core.notify import CONTROL_PORT
+from mapsys.core.questions import LocalAddresses, Question, usable_itr_rloc
+from mapsys.core.reasons import Drop
+from mapsys.core.replies import (
+    assemble,
+    negative_record,
+    positive_records,
+    room_for_records,
+)
+from mapsys.core.resolution import (
+    TTL_NOT_REGISTERED_MINUTES,
+    Outcome,
+    Resolution,
+    Resolver,
+)
+from mapsys.eid import EidPrefix
+from mapsys.store import Mapping, Store
+from mapsys.wire.ecm import Ecm
+from mapsys.wire.map_request import MapRequestRecord
+from mapsys.wire.records import Action
+
+MESSAGE = "MapRequest"
+
+
+class MapServer:
+    """Answers for what is registered and configured here."""
+
+    def __init__(
+        self,
+        store: Store,
+        resolver: Resolver,
+        budgets: Budgets,
+        local: LocalAddresses,
+        *,
+        path_mtu: int | None,
+    ) -> None:
+        """path_mtu: octets of a whole IP packet; None for the RFC's safe sizes."""
+        self._store = store
+        self._resolver = resolver
+        self._budgets = budgets
+        self._local = local
+        self._path_mtu = path_mtu
+
+    def answer(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
+        """Answer a Map-Request; silence where one of its EIDs is not this server's.
+
+        Everything that can be said at once goes into one Map-Reply; what an ETR has
+        to answer is passed on to it.
+        """
+        resolutions = [self._resolver.resolve(eid) for eid in eids]
+        if any(r.outcome is Outcome.ELSEWHERE for r in resolutions):
+            return [Dropped(question.asker, MESSAGE, Drop.NOT_AUTHORITATIVE)]
+        effects: list[Effect] = []
+        at_once = [r for r in resolutions if r.outcome is not Outcome.FORWARD]
+        if at_once:
+            effects.extend(self._reply(question, at_once, now))
+        for record, resolution in zip(question.request.records, resolutions, strict=True):
+            if resolution.outcome is Outcome.FORWARD and resolution.mapping is not None:
+                effects.extend(self._forward(question, record, resolution, resolution.mapping, now))
+        return effects
+
+    def _reply(self, question: Question, answers: Sequence[Resolution], now: float) -> list[Effect]:
+        host = usable_itr_rloc(
+            question.request.itr_rlocs, question.local, question.reply_port, self._local
+        )
+        if host is None:
+            return [Dropped(question.asker, MESSAGE, Drop.NO_ITR_RLOC)]
+        prefix = answers[0].negative or answers[0].eid
+        if not self._budgets.take_reply(host, prefix, now):
+            return [Dropped(question.asker, MESSAGE, Drop.RATE_LIMITED)]
+        room = room_for_records(self._path_mtu, ipaddress.ip_address(host).version)
+        records: list[bytes] = []
+        for answer in answers:
+            records.extend(self._records(answer, room - sum(map(len, records))))
+        data = assemble(question.request.nonce, records)
+        effects: list[Effect] = [
+            Answered(answer.eid, answer.outcome.value, _action(answer)) for answer in answers
+        ]
+        effects.append(
+            Send(
+                data,
+                Endpoint(host, question.reply_port),
+                self._local.source_towards(host, question.local),
+                repeat=Repeat.NONCE,
+                admit=partial(self._admit, question.asker.host, host, prefix),
+            )
+        )
+        return effects
+
+    def _records(self, answer: Resolution, room: int) -> list[bytes]:
+        if answer.outcome is Outcome.PROXY_REPLY and answer.mapping is not None:
+            return positive_records(answer.eid, answer.mapping, self._store, room)
+        return [negative_record(answer)]
+
+    def _forward(
+        self,
+        question: Question,
+        record: MapRequestRecord,
+        answer: Resolution,
+        mapping: Mapping,
+        now: float,
+    ) -> list[Effect]:
+        """Pass the Map-Request on to one of the registered ETRs.
+
+        One record goes on in its packet as it came; of several, each ETR gets its
+        own alone, since it can answer for no other.
+        """
+        host = etr_host(mapping, question, self._local)
+        if host is None:
+            # Registered, but no way to an ETR at present: ask again in a minute.
+            later = replace(
+                answer,
+                outcome=Outcome.NEGATIVE,
+                negative=mapping.eid,
+                action=Action.SEND_MAP_REQUEST,
+                ttl_minutes=TTL_NOT_REGISTERED_MINUTES,
+            )
+            return self._reply(question, [later], now)
+        if not self._budgets.take_reply(host, answer.eid, now):
+            return [Dropped(question.asker, MESSAGE, Drop.RATE_LIMITED)]
+        as_it_came = question.packet if len(question.request.records) == 1 else None
+        packet = as_it_came or inner_packet(question, record, answer.eid, self._local)
+        send = Send(
+            Ecm(packet).octets(),
+            Endpoint(host, CONTROL_PORT),
+            self._local.source_towards(host, question.local),
+            repeat=Repeat.NEVER if as_it_came is None else Repeat.INNER,
+            admit=partial(self._admit, question.asker.host, host, answer.eid),
+        )
+        return [Answered(answer.eid, Outcome.FORWARD.value), send]
+
+    def _admit(self, asker: str, destination: str, prefix: EidPrefix, now: float) -> bool:
+        return self._budgets.requests.take(asker, now) and self._budgets.take_reply(
+            destination, prefix, now
+        )
+
+
+def _action(answer: Resolution) -> int | None:
+    return int(answer.action) if answer.outcome is Outcome.NEGATIVE else None

@@ -1,0 +1,94 @@
+"""One Map-Request as the servers see it: what is asked, and where an answer may go."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mapsys.core.effects import Endpoint
+from mapsys.wire.address import Address, Ipv4, Ipv6
+from mapsys.wire.map_request import MapRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A Map-Request on its way through the servers.
+
+    asker: who sent the datagram, for budgets and for silence.
+    local: our address that it came to.
+    reply_port: the Map-Request's own UDP source port (RFC 9301, 5 and 5.5).
+    packet: the inner IP packet with the Map-Request, to be passed on as it is;
+    None where it came without one.
+    over_alt: it came over the ALT, so it is not to be sent there again.
+    """
+
+    request: MapRequest
+    asker: Endpoint
+    local: Endpoint
+    reply_port: int
+    packet: bytes | None = None
+    over_alt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAddresses:
+    """The addresses this server answers from, one or more of each family it can use."""
+
+    endpoints: tuple[Endpoint, ...]
+
+    @property
+    def families(self) -> frozenset[int]:
+        """The IP versions that can be sent: 4, 6 or both."""
+        return frozenset(ipaddress.ip_address(e.host).version for e in self.endpoints)
+
+    def source_towards(self, host: str, asked: Endpoint) -> Endpoint | None:
+        """The address to answer a host from: the one asked, if it is of the same family."""
+        version = _version(host)
+        if _version(asked.host) == version:
+            return asked
+        same = [e for e in self.endpoints if _version(e.host) == version]
+        fitting = [e for e in same if _is_loopback(e.host) == _is_loopback(host)]
+        return next(iter(fitting or same), None)
+
+
+def usable_itr_rloc(
+    rlocs: Iterable[Address], question_came_to: Endpoint, port: int, local: LocalAddresses
+) -> str | None:
+    """The first ITR-RLOC that a Map-Reply can and may be sent to.
+
+    Never a multicast, broadcast or unspecified address, nor one of our own
+    sockets; a loopback address only where the question came over loopback.
+    """
+    over_loopback = _is_loopback(question_came_to.host)
+    for rloc in rlocs:
+        if not isinstance(rloc, Ipv4 | Ipv6):
+            continue
+        host = rloc.text
+        if (
+            is_unicast(host, loopback=over_loopback)
+            and Endpoint(host, port) not in local.endpoints
+            and local.source_towards(host, question_came_to) is not None
+        ):
+            return host
+    return None
+
+
+@lru_cache(maxsize=65_536)
+def is_unicast(host: str, *, loopback: bool) -> bool:
+    """Whether a host address can be a destination at all; loopback: whether that counts."""
+    ip = ipaddress.ip_address(host)
+    if ip.is_multicast or ip.is_unspecified or host == "255.255.255.255":
+        return False
+    return loopback or not ip.is_loopback
+
+
+@lru_cache(maxsize=65_536)
+def _version(host: str) -> int:
+    return ipaddress.ip_address(host).version
+
+
+@lru_cache(maxsize=65_536)
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback

@@ -1,0 +1,89 @@
+"""Map-Replies put together from stored records, within the path's size (RFC 9301, 5.4 and 5.5)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from mapsys.core.holes import free_part
+from mapsys.core.publish import read_record
+from mapsys.core.resolution import Resolution
+from mapsys.eid import EidPrefix
+from mapsys.store import Mapping, Store
+from mapsys.wire.eid_address import from_eid_prefix
+from mapsys.wire.map_reply import MapReply
+from mapsys.wire.records import EidRecord
+
+_HEAD: Final = struct.Struct("!IQ")
+MAX_RECORDS: Final = 255
+
+DEFAULT_PACKET_OCTETS: Final = {4: 576, 6: 1280}
+"""Whole IP packets that pass where the path is not known (RFC 9301, 5)."""
+
+IP_UDP_OCTETS: Final = {4: 28, 6: 48}
+
+
+def room_for_records(path_mtu: int | None, version: int) -> int:
+    """Octets of records that fit one Map-Reply over IPv4 or IPv6."""
+    return (path_mtu or DEFAULT_PACKET_OCTETS[version]) - IP_UDP_OCTETS[version] - _HEAD.size
+
+
+def assemble(nonce: int, records: Sequence[bytes]) -> bytes:
+    """A Map-Reply around records that are octets already."""
+    return _HEAD.pack(MapReply.TYPE << 28 | len(records), nonce) + b"".join(records)
+
+
+def negative_record(answer: Resolution) -> bytes:
+    """The locator-less record of a negative answer."""
+    if answer.negative is None:
+        raise ValueError(f"the answer to {answer.eid} is not negative")
+    return locatorless(answer.negative, answer.action, answer.ttl_minutes)
+
+
+def locatorless(prefix: EidPrefix, action: int, ttl_minutes: int) -> bytes:
+    """A record that tells an ITR what to do with a prefix that has no locators."""
+    eid, mask_len = from_eid_prefix(prefix)
+    return EidRecord(ttl_minutes, eid, mask_len, action=action).octets()
+
+
+def positive_records(eid: EidPrefix, mapping: Mapping, store: Store, room: int) -> list[bytes]:
+    """The best match and all registered more-specifics of it, under one TTL.
+
+    Where they do not fit, the mapping is answered for the largest part around the
+    EID that holds no other registration, so that nothing is hidden by a cut-off
+    list. A single record is given whole, whatever its size.
+
+    room: octets that the records may take.
+    """
+    records = [mapping.published]
+    size = len(mapping.published)
+    for inside in store.covered(mapping.eid, limit=MAX_RECORDS + 1):
+        if inside.eid == mapping.eid:
+            continue
+        records.append(inside.published)
+        size += len(inside.published)
+        if size > room or len(records) > MAX_RECORDS:
+            return [_punched(eid, mapping, store)]
+    return _with_one_ttl(records)
+
+
+def _punched(eid: EidPrefix, mapping: Mapping, store: Store) -> bytes:
+    def is_occupied(prefix: EidPrefix) -> bool:
+        return any(inside.eid != mapping.eid for inside in store.covered(prefix, limit=2))
+
+    part = free_part(eid, mapping.eid.length, is_occupied)
+    if part is None:
+        # The question was for a prefix that holds registrations itself; its first
+        # EIDs are answered for, which is all that fits.
+        part = mapping.eid
+    address, mask_len = from_eid_prefix(part)
+    return replace(read_record(mapping.published), eid=address, mask_len=mask_len).octets()
+
+
+def _with_one_ttl(records: Sequence[bytes]) -> list[bytes]:
+    if len(records) == 1:
+        return list(records)
+    ttl = min(record[:4] for record in records)
+    return [ttl + record[4:] for record in records]
