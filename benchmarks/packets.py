@@ -69,9 +69,13 @@ def map_requests(ports: Sequence[int], eid_numbers: Iterable[int]) -> Iterator[P
 
 
 def map_registers(
-    ports: Sequence[int], key: Key, eid_numbers: Iterable[int], first_nonce: int
+    ports: Sequence[int],
+    key: Key,
+    eid_numbers: Iterable[int],
+    first_nonce: int,
+    mask_len: int = 32,
 ) -> Iterator[Packet]:
-    """Signed Map-Registers of a host prefix with two locators, nonces rising on each socket."""
+    """Signed Map-Registers of one EID-Prefix with two locators, nonces rising on each socket."""
     locators = tuple(
         RlocRecord(Ipv4(bytes((192, 0, 2, host))), 1, 50, 255, 0, local=True) for host in (1, 2)
     )
@@ -82,7 +86,7 @@ def map_registers(
             key_id=KEY_ID,
             algorithm_id=ALGORITHM_ID,
             authentication_data=bytes(_MAC_OCTETS),
-            records=(EidRecord(1440, eid(number), 32, locators),),
+            records=(EidRecord(1440, eid(number), mask_len, locators),),
             proxy_map_reply=True,
             want_map_notify=True,
         )
