@@ -12,6 +12,7 @@ from typing import Final
 
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix
+from mapsys.record_view import address_text
 from mapsys.wire.address import Address, Ipv4, Ipv6
 from mapsys.wire.auth import Key
 from mapsys.wire.ecm import Ecm
@@ -21,7 +22,7 @@ from mapsys.wire.map_register import MapRegister
 from mapsys.wire.map_reply import MapReply
 from mapsys.wire.map_request import MapRequest
 from mapsys.wire.message import decode
-from mapsys.wire.records import EidRecord
+from mapsys.wire.records import EidRecord, RlocRecord
 
 INTERVAL_SECONDS_DEFAULT: Final = 60.0
 """Between Map-Registers (RFC 9301, 8.2)."""
@@ -114,7 +115,11 @@ class Ignored:
     reason: str
 
 
-EtrEffect = Transmit | RegisterSent | Acknowledged | Notified | RequestAnswered | Ignored
+EtrEvent = RegisterSent | Acknowledged | Notified | RequestAnswered | Ignored
+"""What a person would like to be told."""
+
+EtrEffect = Transmit | EtrEvent
+"""Effects take place in the order in which they are listed."""
 
 
 @dataclass(slots=True)
@@ -285,12 +290,12 @@ class Etr:
         )
 
     def _authoritative(self, record: EidRecord, probe: bool) -> EidRecord:
-        rlocs = tuple(
-            replace(one, local=is_local, probed=probe and is_local)
-            for one in record.rlocs
-            for is_local in (getattr(one.rloc, "text", None) in self._config.local_hosts,)
-        )
+        rlocs = tuple(self._marked(one, probe) for one in record.rlocs)
         return replace(record, rlocs=rlocs, authoritative=True)
+
+    def _marked(self, rloc: RlocRecord, probe: bool) -> RlocRecord:
+        is_local = address_text(rloc.rloc) in self._config.local_hosts
+        return replace(rloc, local=is_local, probed=probe and is_local)
 
 
 def grouped(records: Iterable[EidRecord]) -> list[tuple[EidRecord, ...]]:

@@ -1,0 +1,160 @@
+"""The command line's way to the daemon: the status API, over its Unix socket or a URL."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import click
+
+from mapsys.cli.exits import Failed, NotFound, RefusedByServer, Unreachable
+from mapsys.http.server import SOCKET_NAME
+
+ANSWER_SECONDS: Final = 15.0
+"""A little more than the HTTP process waits for the daemon."""
+
+STATE_FOLDERS: Final = (Path("run/demo"), Path("/var/lib/mapsys"))
+"""Where a daemon is looked for when none is named: the demo's folder, then the system's."""
+
+PAGE_LIMIT: Final = 1_000
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_FAILURES: Final[dict[str, type[click.ClickException]]] = {
+    "unknown-site": NotFound,
+    "invalid-eid": click.UsageError,
+    "invalid-parameter": click.UsageError,
+    "daemon-away": Unreachable,
+}
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=ANSWER_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Api:
+    """The API of one daemon. Every failure names it, or what it said."""
+
+    def __init__(self, where: str, connect: Callable[[], http.client.HTTPConnection]) -> None:
+        self._where = where
+        self._connect = connect
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """One resource; the path's parts are already quoted."""
+        connection = self._connect()
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            connection.request("GET", target, headers={"Accept": "application/json"})
+            response = connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            said = str(error) or type(error).__name__
+            raise Unreachable(
+                f"no answer from {self._where}: {said}; is 'mapsys run' running there?"
+            ) from error
+        finally:
+            connection.close()
+        answer = self._decoded(body)
+        if response.status != http.client.OK:
+            raise self._failure(response.status, answer)
+        return answer
+
+    def items(self, path: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """The items of a list, page after page."""
+        wanted = dict(query)
+        while True:
+            page = self.get(path, {**wanted, "limit": str(PAGE_LIMIT)})
+            yield from page["items"]
+            if page["next"] is None:
+                return
+            wanted["cursor"] = page["next"]
+
+    def _decoded(self, body: bytes) -> dict[str, Any]:
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise Failed(f"{self._where} does not speak the mapsys API; check --url")
+        return answer
+
+    def _failure(self, status: int, problem: Mapping[str, Any]) -> click.ClickException:
+        slug = str(problem.get("type", "")).rpartition("/")[2]
+        failure = _FAILURES.get(slug, Failed)
+        if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+            failure = RefusedByServer
+        detail = problem.get("detail") or problem.get("title") or f"status {status}"
+        return failure(str(detail))
+
+
+def api_options(command: Command) -> Command:
+    """Adds ``--state`` and ``--url``."""
+    command = click.option(
+        "--url",
+        envvar="MAPSYS_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="Ask the API at this address, such as http://127.0.0.1:8042, instead.",
+    )(command)
+    return click.option(
+        "--state",
+        envvar="MAPSYS_STATE",
+        show_envvar=True,
+        type=click.Path(path_type=Path),
+        help="State folder of the daemon to ask.  [default: run/demo, then /var/lib/mapsys]",
+    )(command)
+
+
+def api(state: Path | None, url: str | None) -> Api:
+    """The daemon that the options name, or the one found in a usual place."""
+    if url is not None:
+        return _at_url(url)
+    path = (state or _found_state()) / SOCKET_NAME
+    return Api(str(path), lambda: _UnixConnection(path))
+
+
+def quoted(part: str) -> str:
+    """A path part for :meth:`Api.get`."""
+    return quote(part, safe="")
+
+
+def _at_url(url: str) -> Api:
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise click.BadParameter(f"{url!r}: {error}", param_hint="--url") from error
+    if parts.scheme not in ("http", "https") or host is None or parts.path not in ("", "/"):
+        raise click.BadParameter(
+            f"{url!r} is not http://HOST:PORT or https://HOST:PORT", param_hint="--url"
+        )
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return Api(url, lambda: kind(host, port, timeout=ANSWER_SECONDS))
+
+
+def _found_state() -> Path:
+    for folder in STATE_FOLDERS:
+        try:
+            if (folder / SOCKET_NAME).is_socket():
+                return folder
+        except OSError:
+            continue  # a folder of somebody else: not the one meant
+    places = " or ".join(str(folder) for folder in STATE_FOLDERS)
+    raise Unreachable(
+        f"no running mapsys in {places}; start one with 'mapsys run -c FILE',"
+        " or say where it is with --state or --url"
+    )

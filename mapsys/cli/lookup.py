@@ -1,0 +1,51 @@
+"""``mapsys lookup``: what a Map-Request for an EID would meet at the daemon, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mapsys.cli.api import api, api_options, quoted
+from mapsys.cli.exits import ExitCode
+from mapsys.cli.output import Column, Item, field, output_option, print_item
+from mapsys.cli.registrations import locators
+
+
+def _record(item: Item) -> str | None:
+    record = item["record"]
+    if record is None:
+        return None
+    ttl = record["record_ttl_minutes"]
+    what = record["action"] or ", ".join(locators(record))
+    return f"{what}, record ttl {'unset' if ttl is None else f'{ttl} min'}"
+
+
+def _registrants(item: Item) -> list[str]:
+    return [f"{one['source']} until {one['expires_at']}" for one in item["registrations"]]
+
+
+ROWS = (
+    Column("EID", field("eid")),
+    Column("instance-ID", field("instance_id")),
+    Column("outcome", field("outcome")),
+    Column("EID-Prefix", field("eid_prefix")),
+    Column("answer", _record),
+    Column("site", field("site")),
+    Column("registered by", _registrants),
+    Column("why", field("why")),
+)
+
+
+@click.command()
+@click.argument("eid")
+@click.option("-i", "--instance-id", type=click.IntRange(0, 2**32 - 1), default=0)
+@api_options
+@output_option
+def lookup(*, eid: str, instance_id: int, state: Path | None, url: str | None, output: str) -> None:
+    """Show what a Map-Request for EID meets; exit code 3 when nothing is registered."""
+    query = {"instance-id": str(instance_id)}
+    answer = api(state, url).get(f"/api/v1/lookup/{quoted(eid)}", query)
+    print_item(output, ROWS, answer)
+    if answer["outcome"] == "negative":
+        raise SystemExit(ExitCode.NOT_FOUND)

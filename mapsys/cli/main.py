@@ -1,0 +1,56 @@
+"""The ``mapsys`` command: finds the subcommand and imports only that one."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+import mapsys
+
+COMMANDS: Final = {
+    "run": "mapsys.cli.run",
+    "check": "mapsys.cli.check",
+    "config": "mapsys.cli.config",
+    "status": "mapsys.cli.status",
+    "sites": "mapsys.cli.sites",
+    "registrations": "mapsys.cli.registrations",
+    "lookup": "mapsys.cli.lookup",
+    "lig": "mapsys.cli.lig",
+    "register": "mapsys.cli.register",
+}
+"""Each module defines a click command of the subcommand's name."""
+
+
+class _Commands(click.Group):
+    """Subcommands by module, so that ``lig`` does not wait for the daemon's imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mapsys.__version__, prog_name="mapsys")
+def cli() -> None:
+    """A LISP mapping system: Map-Server, Map-Resolver and ALT node.
+
+    Exit codes: 0 ok, 1 failed, 2 usage, 3 not found or not registered,
+    4 unreachable or timed out, 5 refused, 6 invalid configuration.
+    """
+
+
+def main() -> None:
+    """Entry point of the ``mapsys`` program."""
+    cli(prog_name="mapsys")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""``mapsys registrations``: who registered what, filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mapsys.cli.api import api, api_options
+from mapsys.cli.exits import ExitCode
+from mapsys.cli.output import Column, Item, field, output_option, print_items
+from mapsys.http.parameters import MATCHES
+
+LIMIT_DEFAULT = 1_000
+
+
+def locators(item: Item) -> list[str]:
+    """Locators as ``192.0.2.1 1/100``; one that is not reachable says so."""
+    return [
+        f"{one['rloc']} {one['priority']}/{one['weight']}{'' if one['reachable'] else ' down'}"
+        for one in item["locators"]
+    ]
+
+
+COLUMNS = (
+    Column("EID-Prefix", field("eid_prefix")),
+    Column("instance-ID", field("instance_id")),
+    Column("site", field("site")),
+    Column("locators", locators),
+    Column("TTL (min)", field("record_ttl_minutes")),
+    Column("from", field("source")),
+    Column("xTR-ID", field("xtr_id")),
+    Column("key-id", field("key_id")),
+    Column("flags", field("flags")),
+    Column("last seen", field("last_seen")),
+    Column("expires", field("expires_at")),
+)
+
+
+@click.command()
+@click.option("--site", help="Of this site only.")
+@click.option("-i", "--instance-id", type=click.IntRange(0, 2**32 - 1), help="In this instance-ID.")
+@click.option("--prefix", help="Compared with this EID-Prefix, as --match says.")
+@click.option(
+    "--match",
+    type=click.Choice(MATCHES),
+    default="exact",
+    show_default=True,
+    help="How --prefix compares.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=LIMIT_DEFAULT,
+    show_default=True,
+    help="Show so many at most.",
+)
+@click.option("--all", "everything", is_flag=True, help="Show all of them, whatever --limit says.")
+@api_options
+@output_option
+def registrations(
+    *,
+    site: str | None,
+    instance_id: int | None,
+    prefix: str | None,
+    match: str,
+    limit: int,
+    everything: bool,
+    state: Path | None,
+    url: str | None,
+    output: str,
+) -> None:
+    """Show registrations; exit code 3 when a filter leaves none."""
+    query: dict[str, str] = {}
+    if site is not None:
+        query["site"] = site
+    if instance_id is not None:
+        query["instance-id"] = str(instance_id)
+    if prefix is not None:
+        query |= {"prefix": prefix, "match": match}
+    found: Iterator[dict[str, Any]] = api(state, url).items("/api/v1/registrations", query)
+    shown = print_items(output, COLUMNS, found if everything else islice(found, limit))
+    if not shown and query:
+        raise SystemExit(ExitCode.NOT_FOUND)
+    if not everything and next(found, None) is not None:
+        click.echo(f"there are more than {limit}; --all shows them", err=True)

@@ -1,0 +1,57 @@
+"""``mapsys status``: how the daemon is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mapsys.cli.api import api, api_options
+from mapsys.cli.exits import ExitCode
+from mapsys.cli.output import Column, Item, field, output_option, print_item
+
+ROWS = (
+    Column("node", field("node")),
+    Column("version", field("version")),
+    Column("ready", field("ready")),
+    Column("not ready", field("not_ready")),
+    Column("degraded", field("degraded")),
+    Column("roles", field("roles")),
+    Column("listening", lambda item: [_listening(one) for one in item["listen"]]),
+    Column("started", field("started_at")),
+    Column("uptime", lambda item: duration(item["uptime_seconds"])),
+    Column("sites", field("sites")),
+    Column("registrations", field("registrations")),
+    Column("journal writing", field("journal_writing")),
+    Column("configuration", field("config_hash")),
+    Column("last reload", field("last_reload_at")),
+    Column("failed reloads", field("failed_reloads")),
+)
+
+
+@click.command()
+@api_options
+@output_option
+def status(*, state: Path | None, url: str | None, output: str) -> None:
+    """Show how the daemon is; exit code 1 when it is not ready."""
+    answer = api(state, url).get("/api/v1/status")
+    print_item(output, ROWS, answer)
+    if not answer["ready"]:
+        raise SystemExit(ExitCode.FAILED)
+
+
+def duration(seconds: int) -> str:
+    """``3d 04:05:06``."""
+    days, rest = divmod(seconds, 86_400)
+    clock = f"{rest // 3600:02}:{rest % 3600 // 60:02}:{rest % 60:02}"
+    return f"{days}d {clock}" if days else clock
+
+
+def _listening(listen: Item) -> str:
+    host = f"[{listen['host']}]" if ":" in listen["host"] else listen["host"]
+    granted = listen["receive_buffer_granted_octets"]
+    asked = listen["receive_buffer_asked_octets"]
+    return (
+        f"{host}:{listen['port']} (receive buffer {granted} of {asked} octets,"
+        f" {listen['drops']} dropped)"
+    )
