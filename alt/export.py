@@ -40,8 +40,9 @@ class ExportPolicy:
             or not self._may_leave(tunnel, route)
         ):
             return None
+        internal = tunnel.peer_as == self._config.own_as
         return PathAttributes(
-            as_path=(self._config.own_as, *route.as_path),
+            as_path=route.as_path if internal else (self._config.own_as, *route.as_path),
             next_hop=tunnel.own_address(prefix.family),
             origin=route.origin,
             communities=route.attributes.communities,

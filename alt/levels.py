@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from mapsys.eid import WIDTH_BITS, Family
+
+FAMILIES: Final = (Family.IPV4, Family.IPV6)
+"""What BGP carries for the ALT: unmodified IPv4 and IPv6 (RFC 6836, 6.2)."""
 
 
 class Level(Enum):
@@ -20,36 +23,40 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Prefix lengths of one level and family, both ends included."""
+    """Prefix lengths, both ends included."""
 
     shortest: int
     longest: int
 
 
-FAMILIES: Final = (Family.IPV4, Family.IPV6)
-"""What BGP carries for the ALT: unmodified IPv4 and IPv6 (RFC 6836, 6.2)."""
+@dataclass(frozen=True, slots=True)
+class LevelLengths:
+    """The lengths of one level in both families."""
 
-DEFAULT_LENGTHS: Final[dict[tuple[Level, Family], Lengths]] = {
-    (Level.REGION, Family.IPV4): Lengths(19, 19),
-    (Level.REGION, Family.IPV6): Lengths(38, 38),
-    (Level.MSP, Family.IPV4): Lengths(21, 21),
-    (Level.MSP, Family.IPV6): Lengths(40, 40),
-    (Level.SITE, Family.IPV4): Lengths(24, 28),
-    (Level.SITE, Family.IPV6): Lengths(48, 64),
-}
-"""The pilot network's plan."""
+    ipv4: Lengths
+    ipv6: Lengths
 
 
 @dataclass(frozen=True, slots=True)
 class LevelPlan:
-    """The lengths of every level that holds blocks."""
+    """The lengths of every level that holds blocks; the defaults are the pilot network's."""
 
-    lengths: dict[tuple[Level, Family], Lengths] = field(
-        default_factory=lambda: dict(DEFAULT_LENGTHS)
-    )
+    region: LevelLengths = LevelLengths(Lengths(19, 19), Lengths(38, 38))
+    msp: LevelLengths = LevelLengths(Lengths(21, 21), Lengths(40, 40))
+    site: LevelLengths = LevelLengths(Lengths(24, 28), Lengths(48, 64))
 
-    def longest(self, level: Level, family: Family) -> int:
-        """Bits of the longest prefix of a level; EDGE bounds nothing but host routes."""
-        if level is Level.EDGE:
-            return WIDTH_BITS[family] - 1
-        return self.lengths[level, family].longest
+    def lengths(self, level: Level, family: Family) -> Lengths:
+        """The lengths of a level; EDGE bounds nothing but host routes."""
+        match level:
+            case Level.REGION:
+                of_level = self.region
+            case Level.MSP:
+                of_level = self.msp
+            case Level.SITE:
+                of_level = self.site
+            case Level.EDGE:
+                return Lengths(0, WIDTH_BITS[family] - 1)
+        return of_level.ipv4 if family is Family.IPV4 else of_level.ipv6
+
+
+PILOT_PLAN: Final = LevelPlan()

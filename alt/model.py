@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Interface, IPv6Interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_address
 from typing import Final
 
 from alt.delegation import Delegation
-from alt.levels import FAMILIES, Level, LevelPlan
+from alt.levels import FAMILIES, PILOT_PLAN, Level, LevelPlan
 from alt.roles import Role
-from mapsys.eid import EidPrefix, Family
+from mapsys.config.secret import Secret
+from mapsys.eid import WIDTH_BITS, EidPrefix, Family
 
 DEFAULT_HOLD_SECONDS: Final = 15
 """Over a tunnel nothing but the hold timer notices a dead path, so it is short."""
@@ -75,7 +76,7 @@ class Tunnel:
     hold_off_seconds: float = DEFAULT_HOLD_OFF_SECONDS
     hold_seconds: int = DEFAULT_HOLD_SECONDS
     graceful_seconds: int = DEFAULT_GRACEFUL_SECONDS
-    md5: str | None = field(default=None, repr=False)
+    md5: Secret | None = None
     gtsm: bool = False
     mtu: int | None = None
     checksum: bool = False
@@ -104,6 +105,12 @@ class Tunnel:
             raise KeyError(f"tunnel {self.name} has no {family.name} address")
         return next(str(a) for a in interface.network.hosts() if a != interface.ip)
 
+    def remote_as_eid(self, instance_id: int) -> EidPrefix:
+        """The remote read as an EID: no prefix of the ALT may cover it."""
+        ip = ip_address(self.remote)
+        family = Family.IPV4 if ip.version == 4 else Family.IPV6
+        return EidPrefix(instance_id, family, int(ip), WIDTH_BITS[family])
+
     @property
     def session_family(self) -> Family:
         """The family of the BGP session itself."""
@@ -117,6 +124,7 @@ class AltConfig:
     name: this node, as delegations spell it. router_id: an IPv4 address.
     blocks: announced by this node. backup_blocks: announced while their primary
     is gone. non_lisp: space inside the blocks that no LISP site uses.
+    ibgp_mesh: the names of all nodes that share this node's AS; empty: it is alone.
     """
 
     name: str
@@ -124,18 +132,19 @@ class AltConfig:
     own_as: int
     router_id: str
     level: Level
-    levels: LevelPlan = field(default_factory=LevelPlan)
+    levels: LevelPlan = PILOT_PLAN
     blocks: tuple[EidPrefix, ...] = ()
     backup_blocks: tuple[EidPrefix, ...] = ()
     non_lisp: tuple[EidPrefix, ...] = ()
     delegations: tuple[Delegation, ...] = ()
     tunnels: tuple[Tunnel, ...] = ()
+    ibgp_mesh: tuple[str, ...] = ()
     announce: AnnounceWhen = AnnounceWhen.ALWAYS
     backend: Backend = Backend.AUTO
 
     def longest(self, family: Family) -> int:
         """Bits of the longest prefix that leaves towards a parent or peer."""
-        return self.levels.longest(self.level, family)
+        return self.levels.lengths(self.level, family).longest
 
     @property
     def siblings(self) -> tuple[str, ...]:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import ip_address
 
 from alt.delegation import Delegation, Delegations
 from alt.model import AltConfig, Tunnel
 from alt.rib.attributes import PathAttributes
 from alt.roles import Role
-from mapsys.eid import WIDTH_BITS, EidPrefix, Family
+from mapsys.eid import EidPrefix, Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ class ImportPolicy:
         self.config = config
         self.today = today
         self.delegations = Delegations(config.delegations)
-        self._providers_here = frozenset((config.name, *config.siblings))
-        self._remotes = [_host(t.remote, config.instance_id) for t in config.tunnels]
+        self._here = frozenset((config.name, *config.siblings))
+        self._remotes = [t.remote_as_eid(config.instance_id) for t in config.tunnels]
         self._served = [
             d.block
             for d in config.delegations
@@ -67,7 +66,7 @@ class ImportPolicy:
         if verdict is not None:
             return verdict
         delegation = self.delegations.best(prefix)
-        if delegation is not None and delegation.holder == self.config.name:
+        if delegation is not None and delegation.holder in self._here:
             return self._within(delegation, prefix)
         if not self.is_in_own_block(prefix) and not self._is_served(prefix):
             return Verdict("outside-block")
@@ -85,7 +84,7 @@ class ImportPolicy:
         """
         if self.config.own_as in attributes.as_path:
             return "as-loop"
-        if attributes.as_path[:1] != (tunnel.peer_as,):
+        if tunnel.peer_as != self.config.own_as and attributes.as_path[:1] != (tunnel.peer_as,):
             return "first-as"
         if family not in tunnel.families or attributes.next_hop != tunnel.peer_address(family):
             return "next-hop"
@@ -113,9 +112,9 @@ class ImportPolicy:
         around = self.delegations.around(delegation.block)
         return (
             around is not None
-            and around.holder == self.config.name
+            and around.holder in self._here
             and bool(delegation.providers)
-            and not self._providers_here & set(delegation.providers)
+            and not self._here & set(delegation.providers)
         )
 
     def _general(self, prefix: EidPrefix, role: Role) -> Verdict | None:
@@ -161,7 +160,7 @@ class ImportPolicy:
         if not self.is_in_own_block(prefix):
             return Verdict("outside-block", self.delegations.best(prefix))
         delegation = self.delegations.best(prefix)
-        if delegation is None or delegation.holder == self.config.name:
+        if delegation is None or delegation.holder in self._here:
             return Verdict("not-delegated", delegation)
         return self._component(delegation, prefix)
 
@@ -195,7 +194,7 @@ class ImportPolicy:
             if prefix != delegation.block:
                 return Verdict("too-long", delegation)
             return self._within(delegation, prefix)
-        if delegation.providers and not self._providers_here & set(delegation.providers):
+        if delegation.providers and not self._here & set(delegation.providers):
             return Verdict("moved", delegation)
         return self._within(delegation, prefix)
 
@@ -204,7 +203,7 @@ class ImportPolicy:
         around = self.delegations.around(delegation.block)
         return (
             around is not None
-            and around.holder != self.config.name
+            and around.holder not in self._here
             and any(
                 block.covers(around.block)
                 for block in (*self.config.blocks, *self.config.backup_blocks)
@@ -214,7 +213,7 @@ class ImportPolicy:
     def _within(self, delegation: Delegation, prefix: EidPrefix) -> Verdict:
         if not delegation.is_valid(self.today):
             return Verdict("delegation-not-valid", delegation)
-        if prefix.length > self.config.levels.longest(delegation.level, prefix.family):
+        if prefix.length > self.config.levels.lengths(delegation.level, prefix.family).longest:
             return Verdict("too-long", delegation)
         return Verdict(None, delegation)
 
@@ -227,12 +226,6 @@ class ImportPolicy:
 
     def _is_served(self, prefix: EidPrefix) -> bool:
         return _any_covers(self._served, prefix)
-
-
-def _host(address: str, instance_id: int) -> EidPrefix:
-    ip = ip_address(address)
-    family = Family.IPV4 if ip.version == 4 else Family.IPV6
-    return EidPrefix(instance_id, family, int(ip), WIDTH_BITS[family])
 
 
 def _any_covers(blocks: Iterable[EidPrefix], prefix: EidPrefix) -> bool:
