@@ -53,7 +53,8 @@ class Store(Protocol):
     """
 
     generation: int
-    """Rises whenever an answer could change: put with new octets, withdraw."""
+    """Rises whenever an answer could change: put with new octets (published, record or
+    details), withdraw."""
 
     def put(
         self,
@@ -66,10 +67,17 @@ class Store(Protocol):
         deadline: float,
         published: bytes,
     ) -> None:
-        """Hold or replace one registrant's contribution, and what is now published."""
+        """Hold or replace one registrant's contribution, and what is now published.
+
+        digest: 16 octets. Raises ValueError where a field is longer than a
+        datagram could make it.
+        """
 
     def withdraw(self, eid: EidPrefix, registrant: bytes, *, published: bytes | None) -> bool:
-        """Remove a contribution; published is None when it was the last. False: none there."""
+        """Remove a contribution; published is None when it was the last. False: none there.
+
+        Raises ValueError where published says otherwise than what is left.
+        """
 
     def touch(
         self, eid: EidPrefix, registrant: bytes, *, deadline: float, digest: bytes
@@ -115,7 +123,11 @@ class Store(Protocol):
         """
 
     def due(self, now: float, limit: int) -> list[tuple[EidPrefix, bytes]]:
-        """Up to ``limit`` (EID-Prefix, registrant) whose deadline has passed; they stay."""
+        """Up to ``limit`` (EID-Prefix, registrant) whose deadline has passed; they stay.
+
+        The work of one call is bounded: there may be more, even after an empty
+        list, while ``next_deadline`` is not after ``now``.
+        """
 
     def next_deadline(self) -> float | None:
         """When to ask ``due`` next; never later than the earliest deadline, rounded up 1 s."""
@@ -131,7 +143,10 @@ class Store(Protocol):
         """Names the change log as it stands: a Map-Notify that waits for it carries this."""
 
     def take_changes(self) -> tuple[int, bytes]:
-        """The ticket and the packed changes since the last call; empty octets if none."""
+        """The ticket and the packed changes since the last call; empty octets if none.
+
+        The ticket rises with every call: what changes later waits for a later one.
+        """
 
     def apply(self, changes: bytes, shift: float) -> None:
         """Read packed changes back; ``shift`` seconds are added to each deadline.

@@ -1,10 +1,11 @@
-"""The plainest table there can be, a list scanned in full: what the real ones are held against."""
+"""The plainest table and store there can be: lists scanned in full, to check the real ones by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from mapsys.eid import EidPrefix, Family
+from mapsys.store import Mapping, Registration
 
 
 class ListTable:
@@ -56,3 +57,68 @@ def _growing(eid: EidPrefix, shortest: int) -> Iterator[EidPrefix]:
 
 def _in_order(entries: Iterable[tuple[EidPrefix, object]]) -> list[tuple[EidPrefix, object]]:
     return sorted(entries, key=lambda entry: entry[0])
+
+
+class ListStore:
+    """Registrations in a list, marks and digests in dictionaries; no packing, no log."""
+
+    def __init__(self) -> None:
+        self.registrations: list[tuple[EidPrefix, Registration]] = []
+        self.published: dict[EidPrefix, bytes] = {}
+        self.nonces: dict[bytes, int] = {}
+        self.superseded: dict[bytes, float] = {}
+
+    def put(self, eid: EidPrefix, registration: Registration, published: bytes) -> bool:
+        """Returns whether an answer could be another one now."""
+        before = self.find(eid, registration.registrant)
+        unchanged = (
+            before is not None
+            and before[3:] == registration[3:]
+            and self.published[eid] == published
+        )
+        self._drop(eid, registration.registrant)
+        self.registrations.append((eid, registration))
+        self.published[eid] = published
+        return not unchanged
+
+    def find(self, eid: EidPrefix, registrant: bytes) -> Registration | None:
+        return next((held for held in self.of(eid) if held.registrant == registrant), None)
+
+    def of(self, eid: EidPrefix) -> list[Registration]:
+        return sorted(held for prefix, held in self.registrations if prefix == eid)
+
+    def withdraw(self, eid: EidPrefix, registrant: bytes, published: bytes | None) -> bool:
+        if self.find(eid, registrant) is None:
+            return False
+        self._drop(eid, registrant)
+        del self.published[eid]
+        if published is not None:
+            self.published[eid] = published
+        return True
+
+    def touch(
+        self, eid: EidPrefix, registrant: bytes, deadline: float, digest: bytes
+    ) -> bytes | None:
+        before = self.find(eid, registrant)
+        if before is None:
+            return None
+        self._drop(eid, registrant)
+        self.registrations.append((eid, before._replace(deadline=deadline, digest=digest)))
+        return before.digest
+
+    def _drop(self, eid: EidPrefix, registrant: bytes) -> None:
+        self.registrations = [
+            (prefix, held)
+            for prefix, held in self.registrations
+            if (prefix, held.registrant) != (eid, registrant)
+        ]
+
+    def mapping(self, eid: EidPrefix) -> Mapping:
+        return Mapping(eid, self.published[eid], tuple(self.of(eid)))
+
+    def mappings(self, cursor: EidPrefix | None = None) -> list[Mapping]:
+        after = [eid for eid in self.published if cursor is None or eid > cursor]
+        return [self.mapping(eid) for eid in sorted(after)]
+
+    def due(self, now: float) -> set[tuple[EidPrefix, bytes]]:
+        return {(eid, held.registrant) for eid, held in self.registrations if held.deadline <= now}

@@ -1,0 +1,234 @@
+"""The change log: what happened to a store, as packed octets that check themselves.
+
+``PureStore`` writes it, the journal keeps it, and a store, the folding process or
+another member of a fleet reads it back. Packed changes are a row of frames, so
+that two of them can be joined by writing one behind the other.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from mapsys.eid import EidPrefix
+from mapsys.superseded import DIGEST_OCTETS
+
+VERSION: Final = 1
+
+FRAME_LIMIT: Final = 1 << 20
+"""Octets after which the next change begins a new frame; a frame is at most a quarter longer."""
+
+_FRAME: Final = struct.Struct(">BII")
+"""Version, octets of changes, CRC-32 of them."""
+
+_PUT: Final = struct.Struct(">d16sBHHH")
+_WITHDRAW: Final = struct.Struct(">BBH")
+_TOUCH: Final = struct.Struct(">d16sB")
+_RAISE: Final = struct.Struct(">QH")
+_FORGET: Final = struct.Struct(">H")
+_SUPERSEDE: Final = struct.Struct(">16sd")
+
+
+class Put(NamedTuple):
+    """A contribution held or replaced, and what is published with it."""
+
+    eid: EidPrefix
+    registrant: bytes
+    deadline: float
+    digest: bytes
+    record: bytes
+    details: bytes
+    published: bytes
+
+
+class Withdraw(NamedTuple):
+    """A contribution removed; published is None where it was the last one."""
+
+    eid: EidPrefix
+    registrant: bytes
+    published: bytes | None
+
+
+class Touch(NamedTuple):
+    """A deadline moved by a refresh."""
+
+    eid: EidPrefix
+    registrant: bytes
+    deadline: float
+    digest: bytes
+
+
+class RaiseNonce(NamedTuple):
+    """A nonce mark set."""
+
+    mark: bytes
+    nonce: int
+
+
+class ForgetNonce(NamedTuple):
+    """A nonce mark removed."""
+
+    mark: bytes
+
+
+class Supersede(NamedTuple):
+    """A digest remembered until a time."""
+
+    digest: bytes
+    until: float
+
+
+Change = Put | Withdraw | Touch | RaiseNonce | ForgetNonce | Supersede
+
+
+def pack(change: Change) -> bytes:
+    """One change as octets.
+
+    Raises ValueError where a field is too long: registrants 255 octets, records,
+    details, published octets and marks 65,535; digests are 16 octets.
+    """
+    digest = change.digest if isinstance(change, Put | Touch | Supersede) else None
+    if digest is not None and len(digest) != DIGEST_OCTETS:
+        raise ValueError(f"a digest of {len(digest)} octets; it has {DIGEST_OCTETS}")
+    try:
+        return _pack(change)
+    except struct.error as error:
+        raise ValueError(f"a change does not fit the log: {error}") from None
+
+
+def _pack(change: Change) -> bytes:
+    match change:
+        case Touch(eid, registrant, deadline, digest):
+            head = _TOUCH.pack(deadline, digest, len(registrant))
+            return b"t" + head + eid.pack() + registrant
+        case Put(eid, registrant, deadline, digest, record, details, published):
+            lengths = (len(registrant), len(record), len(details), len(published))
+            head = _PUT.pack(deadline, digest, *lengths)
+            return b"".join((b"p", head, eid.pack(), registrant, record, details, published))
+        case Supersede(digest, until):
+            return b"s" + _SUPERSEDE.pack(digest, until)
+        case RaiseNonce(mark, nonce):
+            return b"n" + _RAISE.pack(nonce, len(mark)) + mark
+        case Withdraw(eid, registrant, published):
+            left = published or b""
+            head = _WITHDRAW.pack(len(registrant), published is not None, len(left))
+            return b"w" + head + eid.pack() + registrant + left
+        case ForgetNonce(mark):
+            return b"f" + _FORGET.pack(len(mark)) + mark
+
+
+class ChangeLog:
+    """Changes since the last :meth:`take`."""
+
+    __slots__ = ("_body", "_frames")
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+        self._frames = bytearray()
+
+    def append(self, packed: bytes) -> None:
+        """Add one packed change."""
+        self._body += packed
+        if len(self._body) >= FRAME_LIMIT:
+            self._seal()
+
+    def _seal(self) -> None:
+        self._frames += _FRAME.pack(VERSION, len(self._body), crc32(self._body)) + self._body
+        self._body.clear()
+
+    def take(self) -> bytes:
+        """Everything since the last call, as frames; empty octets if there is nothing."""
+        if self._body:
+            self._seal()
+        taken = bytes(self._frames)
+        self._frames.clear()
+        return taken
+
+
+def frames(octets: bytes) -> Iterator[bytes]:
+    """The frames of packed changes, checked one by one; each is packed changes itself.
+
+    Raises ValueError where the octets are damaged, or of a version that is not ours.
+    """
+    offset = 0
+    while offset < len(octets):
+        if len(octets) - offset < _FRAME.size:
+            raise ValueError("packed changes are cut short")
+        version, length, checksum = _FRAME.unpack_from(octets, offset)
+        if version != VERSION:
+            raise ValueError(f"packed changes are of version {version}, not {VERSION}")
+        end = offset + _FRAME.size + length
+        body = octets[offset + _FRAME.size : end]
+        if len(body) < length:
+            raise ValueError("packed changes are cut short")
+        if crc32(body) != checksum:
+            raise ValueError("packed changes do not match their checksum")
+        yield octets[offset:end]
+        offset = end
+
+
+def read_changes(octets: bytes) -> Iterator[Change]:
+    """The changes in packed octets, in order.
+
+    All frames are checked before the first change is given. Raises ValueError
+    where the octets are damaged.
+    """
+    for frame in list(frames(octets)):
+        offset = _FRAME.size
+        while offset < len(frame):
+            try:
+                change, offset = _unpack(frame, offset)
+            except (struct.error, IndexError) as error:
+                raise ValueError(f"a packed change is cut short: {error}") from None
+            if offset > len(frame):
+                raise ValueError("a packed change is cut short")
+            yield change
+
+
+def _unpack(octets: bytes, offset: int) -> tuple[Change, int]:
+    """The change at an offset, and the offset after it, which may lie beyond the end."""
+    kind = octets[offset : offset + 1]
+    offset += 1
+    match kind:
+        case b"t":
+            deadline, digest, size = _TOUCH.unpack_from(octets, offset)
+            eid, start = EidPrefix.unpack(octets, offset + _TOUCH.size)
+            end = start + size
+            return Touch(eid, octets[start:end], deadline, digest), end
+        case b"p":
+            deadline, digest, *sizes = _PUT.unpack_from(octets, offset)
+            eid, start = EidPrefix.unpack(octets, offset + _PUT.size)
+            registrant = start + sizes[0]
+            record = registrant + sizes[1]
+            details = record + sizes[2]
+            end = details + sizes[3]
+            return Put(
+                eid,
+                octets[start:registrant],
+                deadline,
+                digest,
+                octets[registrant:record],
+                octets[record:details],
+                octets[details:end],
+            ), end
+        case b"s":
+            digest, until = _SUPERSEDE.unpack_from(octets, offset)
+            return Supersede(digest, until), offset + _SUPERSEDE.size
+        case b"n":
+            nonce, size = _RAISE.unpack_from(octets, offset)
+            start = offset + _RAISE.size
+            return RaiseNonce(octets[start : start + size], nonce), start + size
+        case b"w":
+            size, remains, left = _WITHDRAW.unpack_from(octets, offset)
+            eid, start = EidPrefix.unpack(octets, offset + _WITHDRAW.size)
+            middle = start + size
+            end = middle + left
+            published = octets[middle:end] if remains else None
+            return Withdraw(eid, octets[start:middle], published), end
+        case b"f":
+            (size,) = _FORGET.unpack_from(octets, offset)
+            start = offset + _FORGET.size
+            return ForgetNonce(octets[start : start + size]), start + size
+    raise ValueError(f"a packed change is of the unknown kind {kind!r}")

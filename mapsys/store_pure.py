@@ -1,0 +1,252 @@
+"""PureStore: the store in Python, packed so that a million registrations stay cheap.
+
+A registration is a cell in a buffer and a few numbers in arrays: about 200 octets
+with two locators, and nothing that the garbage collector would visit.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, MutableSequence
+from itertools import islice
+
+from mapsys.change_log import (
+    Change,
+    ChangeLog,
+    ForgetNonce,
+    Put,
+    RaiseNonce,
+    Supersede,
+    Touch,
+    Withdraw,
+    pack,
+    read_changes,
+)
+from mapsys.contributions import Contribution, Contributions
+from mapsys.deadlines import Deadlines
+from mapsys.eid import EidPrefix
+from mapsys.store import Mapping, Registration
+from mapsys.superseded import Superseded
+from mapsys.table import PrefixTable
+
+
+class PureStore:
+    """Implements :class:`mapsys.store.Store`, where the verbs are described."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self._table: PrefixTable[int] = PrefixTable(_new_slot_array)
+        """The first slot of each prefix's chain."""
+        self._held = Contributions()
+        self._deadlines = Deadlines()
+        self._nonces: dict[bytes, int] = {}
+        self._superseded = Superseded()
+        self._log = ChangeLog()
+        self._ticket = 1
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def put(
+        self,
+        eid: EidPrefix,
+        registrant: bytes,
+        *,
+        record: bytes,
+        details: bytes,
+        digest: bytes,
+        deadline: float,
+        published: bytes,
+    ) -> None:
+        change = Put(eid, registrant, deadline, digest, record, details, published)
+        packed = pack(change)
+        self._put(change, deadline)
+        self._log.append(packed)
+
+    def _put(self, change: Put, deadline: float) -> None:
+        eid, registrant, _, digest, record, details, published = change
+        first = self._table.get(eid)
+        slot = None if first is None else self._held.find(first, registrant)
+        is_first = slot == first
+        contribution = Contribution(
+            eid, registrant, record, details, published if is_first else None
+        )
+        if slot is None:
+            slot = self._held.add(contribution, digest, after=first)
+            changed = True
+        else:
+            changed = self._held.replace(slot, contribution)
+            self._held.set_digest(slot, digest)
+        if first is None:
+            self._table.put(eid, slot)
+        elif not is_first:
+            changed |= self._publish(eid, first, published)
+        self._deadlines.set(slot, deadline)
+        self.generation += changed
+
+    def _publish(self, eid: EidPrefix, first: int, published: bytes) -> bool:
+        """Set what a chain publishes. False: it did already."""
+        return self._held.replace(first, self._held.read(first, eid)._replace(published=published))
+
+    def withdraw(self, eid: EidPrefix, registrant: bytes, *, published: bytes | None) -> bool:
+        change = Withdraw(eid, registrant, published)
+        packed = pack(change)
+        if not self._withdraw(change):
+            return False
+        self._log.append(packed)
+        return True
+
+    def _withdraw(self, change: Withdraw) -> bool:
+        eid, registrant, published = change
+        first, slot = self._find(eid, registrant)
+        if first is None or slot is None:
+            return False
+        is_last = len(list(islice(self._held.chain(first), 2))) == 1
+        if is_last != (published is None):
+            raise ValueError(
+                f"withdrawing the {'last' if is_last else 'one'} registration of {eid}:"
+                f" {'nothing is' if is_last else 'something stays'} published"
+            )
+        remaining = self._held.release(first, slot)
+        self._deadlines.clear(slot)
+        if remaining is None or published is None:
+            self._table.remove(eid)
+        else:
+            self._table.put(eid, remaining)
+            self._publish(eid, remaining, published)
+        self.generation += 1
+        return True
+
+    def _find(self, eid: EidPrefix, registrant: bytes) -> tuple[int | None, int | None]:
+        """The first slot of the prefix's chain, and the registrant's."""
+        first = self._table.get(eid)
+        return first, None if first is None else self._held.find(first, registrant)
+
+    def touch(
+        self, eid: EidPrefix, registrant: bytes, *, deadline: float, digest: bytes
+    ) -> bytes | None:
+        change = Touch(eid, registrant, deadline, digest)
+        packed = pack(change)
+        before = self._touch(change, deadline)
+        if before is not None:
+            self._log.append(packed)
+        return before
+
+    def _touch(self, change: Touch, deadline: float) -> bytes | None:
+        _, slot = self._find(change.eid, change.registrant)
+        if slot is None:
+            return None
+        before = self._held.digest(slot)
+        self._deadlines.set(slot, deadline)
+        self._held.set_digest(slot, change.digest)
+        return before
+
+    def nonce_mark(self, mark: bytes) -> int | None:
+        return self._nonces.get(mark)
+
+    def raise_nonce(self, mark: bytes, nonce: int) -> None:
+        packed = pack(RaiseNonce(mark, nonce))
+        if self._raise_nonce(mark, nonce):
+            self._log.append(packed)
+
+    def _raise_nonce(self, mark: bytes, nonce: int) -> bool:
+        if nonce <= self._nonces.get(mark, -1):
+            return False
+        self._nonces[mark] = nonce
+        return True
+
+    def forget_nonce(self, mark: bytes) -> None:
+        if self._nonces.pop(mark, None) is not None:
+            self._log.append(pack(ForgetNonce(mark)))
+
+    def supersede(self, digest: bytes, until: float) -> None:
+        packed = pack(Supersede(digest, until))
+        if self._superseded.add(digest, until):
+            self._log.append(packed)
+
+    def is_superseded(self, digest: bytes, now: float) -> bool:
+        self._superseded.purge(now)
+        return self._superseded.holds(digest, now)
+
+    def get(self, eid: EidPrefix) -> Mapping | None:
+        first = self._table.get(eid)
+        return None if first is None else self._view(eid, first)
+
+    def _view(self, eid: EidPrefix, first: int) -> Mapping:
+        published = b""
+        registrations = []
+        for slot in self._held.chain(first):
+            held = self._held.read(slot, eid)
+            if held.published is not None:
+                published = held.published
+            registrations.append(
+                Registration(
+                    held.registrant,
+                    self._deadlines.at(slot),
+                    self._held.digest(slot),
+                    held.record,
+                    held.details,
+                )
+            )
+        registrations.sort()
+        return Mapping(eid, published, tuple(registrations))
+
+    def longest_match(self, eid: EidPrefix) -> Mapping | None:
+        found = self._table.longest_match(eid)
+        return None if found is None else self._view(*found)
+
+    def covering(self, eid: EidPrefix) -> Iterator[Mapping]:
+        for prefix, first in self._table.covering(eid):
+            yield self._view(prefix, first)
+
+    def covered(self, eid: EidPrefix, limit: int | None = None) -> Iterator[Mapping]:
+        for prefix, first in self._table.covered(eid, limit):
+            yield self._view(prefix, first)
+
+    def hole(self, eid: EidPrefix, shortest: int) -> EidPrefix | None:
+        return self._table.hole(eid, shortest)
+
+    def due(self, now: float, limit: int) -> list[tuple[EidPrefix, bytes]]:
+        self._superseded.purge(now)
+        held = (self._held.read(slot) for slot in self._deadlines.due(now, limit))
+        return [(contribution.eid, contribution.registrant) for contribution in held]
+
+    def next_deadline(self) -> float | None:
+        return self._deadlines.next_second()
+
+    def scan(self, cursor: EidPrefix | None, limit: int) -> list[Mapping]:
+        page = islice(self._table.items(cursor), limit)
+        return [self._view(prefix, first) for prefix, first in page]
+
+    @property
+    def ticket(self) -> int:
+        return self._ticket
+
+    def take_changes(self) -> tuple[int, bytes]:
+        ticket = self._ticket
+        self._ticket += 1
+        return ticket, self._log.take()
+
+    def apply(self, changes: bytes, shift: float) -> None:
+        for change in read_changes(changes):
+            self._apply(change, shift)
+
+    def _apply(self, change: Change, shift: float) -> None:
+        """Changes to what is not there (any more) change nothing, as when they were logged."""
+        match change:
+            case Put():
+                self._put(change, change.deadline + shift)
+            case Touch():
+                self._touch(change, change.deadline + shift)
+            case Withdraw():
+                self._withdraw(change)
+            case RaiseNonce(mark, nonce):
+                self._raise_nonce(mark, nonce)
+            case ForgetNonce(mark):
+                self._nonces.pop(mark, None)
+            case Supersede(digest, until):
+                self._superseded.add(digest, until + shift)
+
+
+def _new_slot_array() -> MutableSequence[int]:
+    return array("I")
