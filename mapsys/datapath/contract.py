@@ -12,10 +12,15 @@ BATCH_LIMIT = 64
 
 
 class Listening(NamedTuple):
-    """One open socket: the address it is bound to, and the receive buffer it was granted."""
+    """One open socket.
+
+    address: what it is bound to. receive_buffer_octets: what the kernel granted.
+    queue_drops: datagrams the kernel dropped because that buffer was full.
+    """
 
     address: Endpoint
     receive_buffer_octets: int
+    queue_drops: int
 
 
 class Datapath(Protocol):

@@ -42,8 +42,10 @@ class Sockets:
         return list(left.values())
 
     def listening(self) -> list[Listening]:
-        """Bound addresses and granted receive buffers."""
-        return [Listening(each.address, each.receive_buffer_octets) for each in self]
+        """What is open, in the order it was asked for."""
+        return [
+            Listening(each.address, each.receive_buffer_octets, each.queue_drops) for each in self
+        ]
 
     def in_turn(self) -> tuple[Listener, ...]:
         """The listeners, those first that a full batch kept waiting."""

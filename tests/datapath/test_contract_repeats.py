@@ -57,7 +57,7 @@ def register(bench: Bench, text: str = "198.18.9.0/24") -> None:
     assert bench.store.generation > before
 
 
-FORMS = {
+FORMS: dict[str, Callable[[bytes], bytes]] = {
     "bare": map_request,
     "ecm-ipv4": lambda nonce: encapsulated(map_request(nonce), identification=nonce[0]),
     "ecm-ipv6": lambda nonce: encapsulated(map_request(nonce), "2001:db8::9", "2001:db8::1"),

@@ -1,0 +1,112 @@
+"""From the configuration to the core's own types; the core keeps no ``Config``."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Final
+
+from mapsys.config.model import (
+    Config,
+    KeyConfig,
+    MapServerConfig,
+    RateLimit,
+    RateLimits,
+    SiteConfig,
+)
+from mapsys.core.effects import Endpoint
+from mapsys.core.engine import Settings
+from mapsys.core.limiter import Limits, Rate
+from mapsys.core.site import EidRule, LispSite, ProxyReply, Replay, SiteKey
+from mapsys.wire.auth import Key
+from mapsys.wire.records import Action
+
+_ALGORITHM_IDS: Final = {
+    "hmac-sha-1-96": 1,
+    "hmac-sha-256-128": 2,
+    "hmac-sha-256-128+hkdf-sha256": 3,
+}
+"""RFC 9301, 12.5."""
+
+_ACTIONS: Final = {
+    "natively-forward": Action.NATIVELY_FORWARD,
+    "send-map-request": Action.SEND_MAP_REQUEST,
+    "drop": Action.DROP,
+    "drop-policy-denied": Action.DROP_POLICY_DENIED,
+    "drop-auth-failure": Action.DROP_AUTH_FAILURE,
+}
+"""RFC 9301, 5.4."""
+
+
+def settings_of(config: Config, local: tuple[Endpoint, ...], wall_offset: float) -> Settings:
+    """What the engine is told.
+
+    local: the addresses that sockets are bound to. wall_offset: seconds since 1970
+    minus the core's clock.
+    """
+    server = config.map_server or MapServerConfig()
+    resolver = config.map_resolver
+    return Settings(
+        sites=tuple(_site(site, server, wall_offset) for site in config.sites),
+        local=local,
+        map_server=config.map_server is not None,
+        map_resolver=resolver is not None,
+        authority=config.authority,
+        map_servers=() if resolver is None else resolver.map_servers,
+        limits=_limits(server.rate_limits),
+        path_mtu=server.path_mtu_octets,
+        lifetime_seconds=server.registration_lifetime_seconds,
+        wall_offset=wall_offset,
+    )
+
+
+def _site(site: SiteConfig, server: MapServerConfig, wall_offset: float) -> LispSite:
+    return LispSite(
+        name=site.name,
+        keys=tuple(_key(key, wall_offset) for key in site.keys),
+        rules=tuple(
+            EidRule(
+                eid.prefix,
+                eid.accept_more_specifics,
+                eid.more_specifics_limit,
+                eid.more_specifics_warning,
+            )
+            for eid in site.eids
+        ),
+        rlocs=site.rlocs,
+        notify_to_source=site.notify_port == "source",
+        replay=Replay(site.replay or server.replay),
+        proxy_reply=ProxyReply(site.proxy_reply or server.proxy_reply),
+        enabled=site.enabled,
+        records_only_mac=(site.mac_scope or server.mac_scope) == "records",
+        honour_authoritative=site.honour_authoritative,
+        deny_action=None if site.deny is None else _ACTIONS[site.deny],
+    )
+
+
+def _key(key: KeyConfig, wall_offset: float) -> SiteKey:
+    return SiteKey(
+        key_id=key.id,
+        algorithm_ids=frozenset(_ALGORITHM_IDS[name] for name in key.algorithms),
+        current=Key(key.secret.reveal()),
+        next=None if key.next_secret is None else Key(key.next_secret.reveal()),
+        holder=key.holder,
+        valid_from=_on_core_clock(key.not_before, wall_offset),
+        valid_until=_on_core_clock(key.not_after, wall_offset),
+    )
+
+
+def _on_core_clock(when: datetime.datetime | None, wall_offset: float) -> float | None:
+    return None if when is None else when.timestamp() - wall_offset
+
+
+def _limits(limits: RateLimits) -> Limits:
+    return Limits(
+        requests_per_source=_rate(limits.requests_per_source),
+        replies_per_destination=_rate(limits.replies_per_destination),
+        replies_per_prefix=_rate(limits.replies_per_prefix),
+        registers_per_site=_rate(limits.registers_per_site),
+    )
+
+
+def _rate(limit: RateLimit | None) -> Rate | None:
+    return None if limit is None else Rate(limit.per_second, limit.burst)
