@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from mapsys.core.effects import Effect, Endpoint, Refreshed, Refused, Registered, Withdrawn
-from mapsys.query_rows import RefusalRow
+from mapsys.core.effects import Effect, Refreshed, Refused, Registered, Withdrawn
 
 SITES_LIMIT: Final = 100_000
-"""Names remembered; a refusal names configured sites only, so this is never met in practice."""
+"""Names remembered; effects name configured sites only, so reloads alone can get here."""
+
+
+class LastRefusal(NamedTuple):
+    """A Map-Register that policy refused, and when, on the core's clock."""
+
+    at: float
+    refused: Refused
 
 
 @dataclass(slots=True)
 class SiteAccount:
-    """One site since the start.
+    """One site since the start; times are on the core's clock.
 
-    accepted: Map-Registers' effects that set or refreshed something; refused:
-    Map-Registers that policy said no to.
+    accepted: effects of Map-Registers that set, refreshed or withdrew something.
+    refused: Map-Registers that policy said no to.
     """
 
     accepted: int = 0
     refused: int = 0
-    last_accepted_at: float | None = None
-    last_refusal: RefusalRow | None = None
+    last_accepted: float | None = None
+    last_refusal: LastRefusal | None = None
 
 
 class SiteLedger:
@@ -33,24 +39,18 @@ class SiteLedger:
     def __init__(self) -> None:
         self._accounts: dict[str, SiteAccount] = {}
 
-    def observe(self, effects: Iterable[Effect], at: float) -> None:
-        """Take in what the core decided; ``at`` is Unix seconds."""
+    def observe(self, effects: Iterable[Effect], now: float) -> None:
+        """Take in what the core decided, at a time on its clock."""
         for effect in effects:
             match effect:
                 case Registered() | Refreshed() | Withdrawn():
                     account = self._account(effect.site)
                     account.accepted += 1
-                    account.last_accepted_at = at
+                    account.last_accepted = now
                 case Refused():
                     account = self._account(effect.site)
                     account.refused += 1
-                    account.last_refusal = RefusalRow(
-                        at=at,
-                        source=endpoint_text(effect.source),
-                        eid=None if effect.eid is None else effect.eid.pack(),
-                        reason=effect.reason,
-                        detail=effect.detail,
-                    )
+                    account.last_refusal = LastRefusal(now, effect)
 
     def of(self, site: str) -> SiteAccount:
         """The account of a site; an empty one where nothing happened yet."""
@@ -63,9 +63,3 @@ class SiteLedger:
                 self._accounts.pop(next(iter(self._accounts)))
             account = self._accounts[site] = SiteAccount()
         return account
-
-
-def endpoint_text(endpoint: Endpoint) -> str:
-    """``192.0.2.1:4342`` or ``[2001:db8::1]:4342``."""
-    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-    return f"{host}:{endpoint.port}"

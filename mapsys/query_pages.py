@@ -6,13 +6,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from collections.abc import Mapping as Totals
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from mapsys.core import details
 from mapsys.core.details import HAS_XTR_ID, Details
+from mapsys.core.effects import Endpoint
+from mapsys.core.resolution import Resolution
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.eid import EidPrefix, Family
-from mapsys.query_ledger import SiteLedger, endpoint_text
+from mapsys.query_ledger import LastRefusal, SiteLedger
 from mapsys.query_rows import (
     PAGE_ROWS_LIMIT,
     Answer,
@@ -22,6 +24,7 @@ from mapsys.query_rows import (
     LookupQuestion,
     LookupRow,
     Question,
+    RefusalRow,
     RegistrationRow,
     RegistrationsPage,
     RegistrationsQuestion,
@@ -34,6 +37,8 @@ from mapsys.query_rows import (
     StatusRow,
 )
 from mapsys.store import Mapping, Registration, Store
+from mapsys.wire.eid_address import from_eid_prefix
+from mapsys.wire.records import EidRecord
 
 SLICE_SECONDS: Final = 0.002
 """Work done before the loop gets its turn: about one full batch of datagrams."""
@@ -61,18 +66,6 @@ _FLAG_NAMES: Final = (
 )
 
 
-class NegativeFacts(NamedTuple):
-    """What an EID without registration would be answered.
-
-    record: the negative EID-Record in wire octets, or None where the request is
-    passed on to another node instead.
-    """
-
-    prefix: EidPrefix | None
-    record: bytes | None
-    why: str
-
-
 class QuerySource(Protocol):
     """The daemon, as the query socket sees it. Every call is short and never waits."""
 
@@ -80,7 +73,6 @@ class QuerySource(Protocol):
     def store(self) -> Store: ...
     @property
     def ledger(self) -> SiteLedger: ...
-
     @property
     def sites(self) -> SiteTable: ...
 
@@ -90,8 +82,8 @@ class QuerySource(Protocol):
     def status(self) -> StatusRow:
         """The daemon as a whole."""
 
-    def negative(self, eid: EidPrefix) -> NegativeFacts:
-        """What the EID is answered when nothing registered covers it."""
+    def resolve(self, eid: EidPrefix) -> Resolution:
+        """What a Map-Request for the EID would be answered, and why."""
 
     def counters(self) -> Totals[str, int]:
         """Totals since the start, by the flat names of ``datapath.counters``."""
@@ -152,6 +144,7 @@ async def _site(question: SiteQuestion, source: QuerySource) -> SiteRow | Declin
 
 async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow:
     account = source.ledger.of(site.name)
+    refusal = account.last_refusal
     eids: list[SiteEidRow] = []
     for rule in site.rules:
         registered = examined = 0
@@ -173,10 +166,23 @@ async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow
         name=site.name,
         eids=eids,
         key_ids=[key.key_id for key in site.keys],
-        last_accepted_at=account.last_accepted_at,
+        last_accepted_at=(
+            None if account.last_accepted is None else _unix_time(account.last_accepted, source)
+        ),
         accepted=account.accepted,
         refused=account.refused,
-        last_refusal=account.last_refusal,
+        last_refusal=None if refusal is None else _refusal_row(refusal, source),
+    )
+
+
+def _refusal_row(refusal: LastRefusal, source: QuerySource) -> RefusalRow:
+    refused = refusal.refused
+    return RefusalRow(
+        at=_unix_time(refusal.at, source),
+        source=_endpoint_text(refused.source),
+        eid=None if refused.eid is None else refused.eid.pack(),
+        reason=refused.reason,
+        detail=refused.detail,
     )
 
 
@@ -276,15 +282,14 @@ async def _inside(
 def _registration_row(
     eid: EidPrefix, registration: Registration, facts: Details, source: QuerySource
 ) -> RegistrationRow:
-    now, unix_now = source.clocks()
-    expires_at = unix_now + (registration.deadline - now)
+    expires_at = _unix_time(registration.deadline, source)
     has_xtr_id = bool(facts.flags & HAS_XTR_ID)
     return RegistrationRow(
         eid=eid.pack(),
         record=registration.record,
         registrant=registration.registrant,
         site=facts.site,
-        source=endpoint_text(facts.source),
+        source=_endpoint_text(facts.source),
         key_id=facts.key_id,
         algorithm_id=facts.algorithm_id,
         flags=[name for bit, name in _FLAG_NAMES if facts.flags & bit],
@@ -296,31 +301,37 @@ def _registration_row(
     )
 
 
+def _unix_time(at: float, source: QuerySource) -> float:
+    now, unix_now = source.clocks()
+    return unix_now + (at - now)
+
+
+def _endpoint_text(endpoint: Endpoint) -> str:
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"{host}:{endpoint.port}"
+
+
 def _lookup(question: LookupQuestion, source: QuerySource) -> LookupRow:
     eid, _ = EidPrefix.unpack(question.eid)
-    configured = source.sites.longest_match(eid)
-    mapping = source.store.longest_match(eid)
-    if mapping is None:
-        negative = source.negative(eid)
-        return LookupRow(
-            eid=question.eid,
-            outcome="forwarded" if negative.record is None else "negative",
-            prefix=None if negative.prefix is None else negative.prefix.pack(),
-            site=None if configured is None else configured[0].name,
-            record=negative.record,
-            registrations=[],
-            why=negative.why,
-        )
-    shown = mapping.registrations[:PAGE_ROWS_LIMIT]
-    rows = [
-        _registration_row(mapping.eid, one, Details.unpack(one.details), source) for one in shown
-    ]
+    resolution = source.resolve(eid)
+    mapping = resolution.mapping
+    prefix, record, rows = resolution.negative, None, []
+    if mapping is not None:
+        prefix, record = mapping.eid, mapping.published
+        rows = [
+            _registration_row(mapping.eid, one, Details.unpack(one.details), source)
+            for one in mapping.registrations[:PAGE_ROWS_LIMIT]
+        ]
+    elif prefix is not None:
+        address, mask_len = from_eid_prefix(prefix)
+        negative = EidRecord(resolution.ttl_minutes, address, mask_len, action=resolution.action)
+        record = negative.octets()
     return LookupRow(
         eid=question.eid,
-        outcome="registered",
-        prefix=mapping.eid.pack(),
-        site=rows[0].site,
-        record=mapping.published,
+        outcome=resolution.outcome.value,
+        prefix=None if prefix is None else prefix.pack(),
+        site=None if resolution.site is None else resolution.site.name,
+        record=record,
         registrations=rows,
-        why=f"{mapping.eid} is the longest registered prefix that covers {eid}",
+        why=resolution.why.value,
     )

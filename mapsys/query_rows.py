@@ -183,15 +183,15 @@ class RegistrationsPage(msgspec.Struct, frozen=True, tag="registrations"):
 class LookupRow(msgspec.Struct, frozen=True, tag="lookup"):
     """What a Map-Request for an EID meets.
 
-    outcome: "registered", "negative", or "forwarded" (another node has the answer).
-    prefix: the registered EID-Prefix, or the one a negative reply would carry.
-    site: the configured site that covers the EID.
-    record: the EID-Record that would be published or answered, in wire octets.
-    why: one sentence.
+    outcome, why: the words of ``core.resolution``.
+    prefix: the registered EID-Prefix, or the one of a negative answer.
+    site: the configured site that holds the EID.
+    record: the EID-Record that is published or would be answered, in wire octets;
+    None where the answer is elsewhere.
     """
 
     eid: bytes
-    outcome: Literal["registered", "negative", "forwarded"]
+    outcome: str
     prefix: bytes | None
     site: str | None
     record: bytes | None

@@ -47,5 +47,5 @@ def lookup(*, eid: str, instance_id: int, state: Path | None, url: str | None, o
     query = {"instance-id": str(instance_id)}
     answer = api(state, url).get(f"/api/v1/lookup/{quoted(eid)}", query)
     print_item(output, ROWS, answer)
-    if answer["outcome"] == "negative":
+    if not answer["registrations"]:
         raise SystemExit(ExitCode.NOT_FOUND)
