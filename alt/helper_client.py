@@ -1,0 +1,125 @@
+"""The daemon's side of the tunnel helper: starts it, asks it, keeps no privilege itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from typing import Final
+
+from alt.helper_messages import (
+    Answer,
+    MakeOverlay,
+    OpenGreLink,
+    OpenRawGre,
+    OpenTun,
+    Probe,
+    RemoveGreLink,
+    RemoveOverlay,
+    Request,
+    receive_answer,
+    send_request,
+)
+from alt.tunnel.base import TunnelError, TunnelSpec
+from alt.tunnel.probe import Abilities
+
+ANSWER_SECONDS: Final = 20.0
+"""The longest wait for an answer; the usual one is some milliseconds."""
+
+END_SECONDS: Final = 20.0
+
+
+class TunnelHelper:
+    """One helper process, for all ALT instances of a node.
+
+    Start it before dropping capabilities, before any event loop runs much: its
+    answers are waited for.
+    """
+
+    def __init__(self) -> None:
+        """Starts the process. Raises TunnelError."""
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.settimeout(ANSWER_SECONDS)
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "alt.helper", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                )
+            except OSError as error:
+                self._channel.close()
+                raise TunnelError(f"the tunnel helper cannot be started: {error}") from error
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    def probe(self) -> Abilities:
+        """What each backend misses here. Raises TunnelError."""
+        answer, _ = self._ask(Probe())
+        return Abilities(answer.kernel, answer.userspace)
+
+    def make_overlay(self, name: str) -> HelpedOverlay:
+        """Raises TunnelError."""
+        self.ask(MakeOverlay(name))
+        return HelpedOverlay(self, name)
+
+    def remove_overlay(self, name: str) -> None:
+        """Raises TunnelError."""
+        self.ask(RemoveOverlay(name))
+
+    def ask(self, request: Request) -> int | None:
+        """Wait for an answer; the descriptor that came with it. Raises TunnelError."""
+        return self._ask(request)[1]
+
+    def stop(self) -> None:
+        """Have it remove what it made, and wait for its end."""
+        self._channel.close()
+        self._process.wait(END_SECONDS)
+
+    def _ask(self, request: Request) -> tuple[Answer, int | None]:
+        try:
+            send_request(self._channel, request)
+            answer, descriptor = receive_answer(self._channel)
+        except (OSError, EOFError) as error:
+            raise TunnelError(
+                f"the tunnel helper does not answer ({error}); restart the node"
+            ) from error
+        if answer.error:
+            raise TunnelError(answer.error)
+        return answer, descriptor
+
+
+class HelpedOverlay:
+    """Privileges by asking the helper."""
+
+    def __init__(self, helper: TunnelHelper, overlay: str) -> None:
+        self._helper = helper
+        self.overlay = overlay
+
+    def raw_gre(self, version: int) -> socket.socket:
+        return self._socket(OpenRawGre(self.overlay, version))
+
+    def tun(self, spec: TunnelSpec) -> int:
+        return self._descriptor(OpenTun(self.overlay, spec))
+
+    def gre_link(self, spec: TunnelSpec) -> socket.socket:
+        return self._socket(OpenGreLink(self.overlay, spec))
+
+    def remove_gre_link(self, name: str) -> None:
+        self._helper.ask(RemoveGreLink(self.overlay, name))
+
+    def _socket(self, request: Request) -> socket.socket:
+        opened = socket.socket(fileno=self._descriptor(request))
+        opened.setblocking(False)
+        return opened
+
+    def _descriptor(self, request: Request) -> int:
+        descriptor = self._helper.ask(request)
+        if descriptor is None:
+            raise TunnelError("the tunnel helper answered without a descriptor")
+        os.set_inheritable(descriptor, False)
+        return descriptor

@@ -1,0 +1,209 @@
+"""The ALT's data plane of one instance-ID: inner packets in, effects out.
+
+Between ``tunnel`` (GRE) and the Map-Server: passes on Map-Requests by EID, hands
+over those that end here, answers holes. It holds no socket and no clock.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from alt.effects import LocalKind, Via
+from alt.fib import Fib
+from alt.negative import HOLE_ANSWERS, negative_map_reply
+from alt.plane_datagram import (
+    AltDatagram,
+    destination_of,
+    one_hop_further,
+    read_datagram,
+    udp_checksum_good,
+)
+from alt.plane_effects import (
+    Deliver,
+    DropCounted,
+    Forward,
+    PlaneEffect,
+    SendNegative,
+    ToStack,
+)
+from alt.plane_question import read_question
+from alt.plane_reasons import PlaneDrop
+from alt.plane_recent import RecentRequests
+from mapsys.core.effects import Endpoint
+from mapsys.core.limiter import Rate, TokenBuckets
+from mapsys.eid import EidPrefix
+from mapsys.wire.cursor import Reader
+from mapsys.wire.ecm import Ecm
+from mapsys.wire.errors import WireError
+from mapsys.wire.map_request import MapRequest
+
+BOTH_VERSIONS: Final = frozenset({4, 6})
+
+
+TUNNEL_RATE: Final = Rate(20_000, 40_000)
+ITR_RATE: Final = Rate(1_000, 2_000)
+NEGATIVE_RATE: Final = Rate(100, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneLimits:
+    """Budgets for what the ALT carries; a None switches one off.
+
+    per_tunnel: packets taken from one neighbour. per_itr: Map-Requests of one
+    RLOC, since RFC 6836, 4.1 wants them limited hard where they enter.
+    negatives_per_destination: Negative Map-Replies to one RLOC, which the
+    request names and anybody can write there.
+    """
+
+    per_tunnel: Rate | None = TUNNEL_RATE
+    per_itr: Rate | None = ITR_RATE
+    negatives_per_destination: Rate | None = NEGATIVE_RATE
+
+    @classmethod
+    def off(cls) -> PlaneLimits:
+        """No limit at all: for tests and measurements."""
+        return cls(None, None, None)
+
+
+class AltPlane:
+    """Decides about one inner packet at a time.
+
+    may_deny: whether the routes around a host EID-Prefix are complete, so that a
+    hole is one: an aggregator that has not yet heard End-of-RIB from everybody
+    keeps silent instead (RFC 4724, 2).
+    underlay_versions: the IP versions that Negative Map-Replies can leave by.
+    """
+
+    def __init__(
+        self,
+        instance_id: int,
+        fib: Fib,
+        may_deny: Callable[[EidPrefix], bool],
+        limits: PlaneLimits | None = None,
+        underlay_versions: frozenset[int] = BOTH_VERSIONS,
+    ) -> None:
+        limits = PlaneLimits() if limits is None else limits
+        self._instance_id = instance_id
+        self._fib = fib
+        self._may_deny = may_deny
+        self._underlay_versions = underlay_versions
+        self._own: frozenset[bytes] = frozenset()
+        self._recent = RecentRequests()
+        self._tunnel_budget = TokenBuckets(limits.per_tunnel)
+        self._itr_budget = TokenBuckets(limits.per_itr)
+        self._negative_budget = TokenBuckets(limits.negatives_per_destination)
+
+    def own_addresses(self, addresses: Iterable[bytes]) -> None:
+        """Be told the packed inner addresses of all tunnels: the stack's, not the ALT's."""
+        self._own = frozenset(addresses)
+
+    def packet(self, tunnel: str, packet: bytes, now: float) -> list[PlaneEffect]:
+        """Deal with an inner packet that came through a tunnel.
+
+        now: seconds on the caller's monotonic clock.
+        Returns at least one effect; nothing is raised for what a packet holds.
+
+        Source: RFC 6836, 3, 4.1 and 5.
+        """
+        if destination_of(packet) in self._own:
+            return [ToStack(tunnel, packet)]
+        try:
+            return [self._take(tunnel, packet, now)]
+        except (PlaneDrop, WireError) as error:
+            return [DropCounted(tunnel, error.reason)]
+
+    def inject(self, packet: bytes, now: float) -> list[PlaneEffect]:
+        """Put a Map-Request of this node's own Map-Resolver onto the ALT.
+
+        packet: the whole IP datagram, an RLOC of the ITR to the EID. Its hop limit
+        stays: the first hop to count is the neighbour. Limits are the
+        Map-Resolver's; a copy that comes back is recognised.
+        """
+        try:
+            datagram = read_datagram(packet)
+            self._recent.is_new(datagram.request + datagram.destination, now)
+            return [self._route(None, datagram, now)]
+        except (PlaneDrop, WireError) as error:
+            return [DropCounted(None, error.reason)]
+
+    def _take(self, tunnel: str, packet: bytes, now: float) -> PlaneEffect:
+        if not self._tunnel_budget.take(tunnel, now):
+            raise PlaneDrop("tunnel-limit")
+        datagram = read_datagram(packet)
+        if not self._recent.is_new(datagram.request + datagram.destination, now):
+            raise PlaneDrop("duplicate")
+        if not self._itr_budget.take(datagram.source, now):
+            raise PlaneDrop("itr-limit")
+        return self._route(tunnel, datagram, now)
+
+    def _route(self, tunnel: str | None, datagram: AltDatagram, now: float) -> PlaneEffect:
+        """tunnel: where it came from, and must not return to."""
+        entry = self._fib.longest_match(datagram.destination)
+        if entry is None:
+            raise PlaneDrop("no-route")
+        prefix, target = entry
+        if isinstance(target, Via):
+            return _forward(tunnel, target, datagram)
+        if target.kind == "moved-hole":
+            return _forward(tunnel, self._way_up(prefix), datagram)
+        self._check_question(datagram)
+        eid = self._fib.host(datagram.destination)
+        if target.kind == "site":
+            return _deliver(tunnel, datagram, eid)
+        if not self._may_deny(eid):
+            raise PlaneDrop("premature-negative")
+        if datagram.is_ecm:
+            # Its negative answer takes the Map-Server's keys (RFC 9303, 6.7).
+            return _deliver(tunnel, datagram, eid)
+        return self._negative(datagram, target.kind, self._fib.hole(eid, within=prefix), now)
+
+    def _way_up(self, prefix: EidPrefix) -> Via:
+        up = self._fib.way_up(prefix)
+        if up is None:
+            raise PlaneDrop("no-way-up")
+        return up
+
+    def _check_question(self, datagram: AltDatagram) -> None:
+        """Raises PlaneDrop, WireError where it asks for something else than it was sent to."""
+        if not udp_checksum_good(datagram):
+            raise PlaneDrop("bad-checksum")
+        payload = datagram.payload
+        question = read_question(Ecm.read(Reader(payload)).payload if datagram.is_ecm else payload)
+        if question.instance_id != self._instance_id:
+            raise PlaneDrop("wrong-instance")
+        if not question.covers(datagram.destination):
+            raise PlaneDrop("wrong-eid")
+
+    def _negative(
+        self, datagram: AltDatagram, kind: LocalKind, hole: EidPrefix, now: float
+    ) -> SendNegative:
+        negative = negative_map_reply(
+            MapRequest.read(Reader(datagram.payload)),
+            datagram.source_port,
+            hole,
+            HOLE_ANSWERS[kind],
+            self._underlay_versions,
+        )
+        if negative is None:
+            raise PlaneDrop("no-itr-rloc")
+        if not self._negative_budget.take(negative.destination.host, now):
+            raise PlaneDrop("negative-limit")
+        return negative
+
+
+def _deliver(tunnel: str | None, datagram: AltDatagram, eid: EidPrefix) -> Deliver:
+    source = str(ipaddress.ip_address(datagram.source))
+    return Deliver(datagram.payload, Endpoint(source, datagram.source_port), eid, tunnel)
+
+
+def _forward(tunnel: str | None, via: Via, datagram: AltDatagram) -> Forward:
+    if via.tunnel == tunnel:
+        raise PlaneDrop("returned")
+    if tunnel is None:
+        return Forward(via.tunnel, datagram.packet)
+    if datagram.hop_limit <= 1:
+        raise PlaneDrop("hop-limit")
+    return Forward(via.tunnel, one_hop_further(datagram.packet))

@@ -1,0 +1,38 @@
+"""One route-netlink request and its answer: what is encoded is what is sent."""
+
+from __future__ import annotations
+
+import os
+import socket
+from struct import unpack_from
+from typing import Any, Final
+
+_NLMSG_ERROR: Final = 2
+_ANSWER_SECONDS: Final = 5.0
+
+
+def octets_of(message: Any, kind: int, flags: int) -> bytes:
+    """The octets of a pyroute2 message with its header."""
+    message["header"]["type"] = kind
+    message["header"]["flags"] = flags
+    message["header"]["sequence_number"] = 1
+    message.encode()
+    return bytes(message.data)
+
+
+def request(message: Any, kind: int, flags: int) -> None:
+    """Send a message to the kernel and wait for its acknowledgment.
+
+    flags: NLM_F_REQUEST and NLM_F_ACK at least.
+    Raises OSError with the kernel's error number.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
+        kernel.settimeout(_ANSWER_SECONDS)
+        kernel.bind((0, 0))
+        kernel.send(octets_of(message, kind, flags))
+        answer = kernel.recv(65_535)
+    answer_kind, error = unpack_from("=4xH10xi", answer)
+    if answer_kind != _NLMSG_ERROR:
+        raise OSError(0, f"the kernel answered with netlink message {answer_kind}")
+    if error:
+        raise OSError(-error, os.strerror(-error))
