@@ -68,7 +68,7 @@ class Day(ScalarKind[date]):
 
     def parse(self, text: str) -> date:
         try:
-            return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007
+            return datetime.strptime(text, "%Y-%m-%d").date()
         except ValueError:
             raise ValueError(f"is not {self.expects}") from None
 

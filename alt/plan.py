@@ -16,7 +16,6 @@ from alt.delegation import Delegation, Delegations
 from alt.levels import Level
 from alt.model import AltConfig
 from alt.roles import Role
-from mapsys.eid import EidPrefix, Family
 
 T = TypeVar("T")
 
