@@ -1,0 +1,1 @@
+"""Tests of octets to values and back."""
