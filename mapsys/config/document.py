@@ -25,6 +25,8 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""What only an escape such as ``"\\ud800"`` can bring in."""
 _NO_ALIAS: Final = "anchors, aliases and merge keys are not read; write the value out"
 _NO_TAG: Final = "tags are not read; remove {tag}, the key itself decides how its value is read"
 
@@ -107,7 +109,11 @@ class _Composer:
         match event:
             case yaml.ScalarEvent():
                 self._check(event, line, column)
-                self._place(Scalar(line, column, event.value))
+                if not event.value.isascii() and _SURROGATE.search(event.value):
+                    self._fault(line, column, "half of a surrogate pair is no character")
+                    self._place(Unusable(line, column))
+                else:
+                    self._place(Scalar(line, column, event.value))
             case yaml.AliasEvent():
                 self._fault(line, column, _NO_ALIAS)
                 self._place(Unusable(line, column))

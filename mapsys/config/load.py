@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from mapsys.config import review
-from mapsys.config.document import DOCUMENT_LIMIT_OCTETS, Scalar, compose
+from mapsys.config.document import DOCUMENT_LIMIT_OCTETS, compose
 from mapsys.config.faults import Fault, Faults, TooManyFaultsError, quoted
 from mapsys.config.files import read_bounded, reason
 from mapsys.config.model import Config
 from mapsys.config.schema import FaultyError, Origin, Value
 from mapsys.config.sites import read_sites
-from mapsys.config.top import INCLUDE, INCLUDE_ONE, INCLUDED, TOP
+from mapsys.config.top import INCLUDED, TOP, read_patterns
 
 INCLUDE_LIMIT: Final = 10_000
 """Files of one configuration; beyond that the sites belong into the database."""
@@ -54,7 +54,7 @@ def _load(path: Path, faults: Faults) -> Config:
     top["sites"] = tuple(site for _, site in sites)
     top["include"] = patterns
     if top["authority"] is None:
-        top["authority"] = ()
+        top["authority"] = tuple(block for instance in top["alt"] for block in instance.blocks)
     config = Config(**top)
     review.refuse_contradictions(root, config)
     return dataclasses.replace(config, warnings=tuple(review.warnings(root, sites, config)))
@@ -62,20 +62,16 @@ def _load(path: Path, faults: Faults) -> Config:
 
 def _included(path: Path, include: Value, faults: Faults) -> tuple[tuple[str, ...], list[Value]]:
     """The patterns, and the ``sites:`` of each file they match, sorted by name."""
-    try:
-        is_one = isinstance(include.node, Scalar)
-        patterns = (INCLUDE_ONE if is_one else INCLUDE).read(include)
-    except FaultyError:
-        return (), []
+    patterns = read_patterns(include)
     names: dict[str, None] = {}
-    for number, pattern in enumerate(patterns):
+    for value, pattern in patterns:
         matches = sorted(glob.glob(pattern, root_dir=include.origin.folder))
         if not matches and not glob.has_magic(pattern):
-            include.at(number).fault(f"{quoted(pattern)} does not exist")
+            value.fault(f"{quoted(pattern)} does not exist")
         names |= dict.fromkeys(matches)
     if len(names) > INCLUDE_LIMIT:
         include.fault(f"{len(names)} files are included; at most {INCLUDE_LIMIT} are allowed")
-        return patterns, []
+        names = {}
     lists = []
     for name in names:
         try:
@@ -83,7 +79,7 @@ def _included(path: Path, include: Value, faults: Faults) -> tuple[tuple[str, ..
             lists.append(INCLUDED.read(file)["sites"])
         except FaultyError:
             continue
-    return patterns, lists
+    return tuple(pattern for _, pattern in patterns), lists
 
 
 def _open(path: Path, shown: Path, faults: Faults) -> Value:

@@ -92,7 +92,10 @@ def _overlap(one: Endpoint, other: Endpoint) -> bool:
 CONTROL: Final = Record(
     model.Control,
     "the addresses for LISP control messages, as in {listen: [127.0.0.1:4342]}",
-    Field("listen", ListOf(EndpointText(), at_least=1)),
+    Field(
+        "listen",
+        ListOf(EndpointText(), name="addresses with ports, as in [127.0.0.1:4342]", at_least=1),
+    ),
     Field(
         "receive-buffer",
         Size(64 * 1024, 1 << 30),
@@ -108,7 +111,7 @@ HTTP: Final = Record(
     Field("listen", EndpointText()),
 )
 
-AUTHORITY: Final = ListOf(Block(), at_least=1)
+AUTHORITY: Final = ListOf(Block(), name="prefixes, as in [{prefix: 198.18.0.0/21}]", at_least=1)
 
 _RATE: Final = Words({"off": None}, Rate())
 
@@ -153,5 +156,5 @@ MAP_SERVER: Final = Record(
 MAP_RESOLVER: Final = Record(
     model.MapResolverConfig,
     "the Map-Resolver's settings",
-    Field("map-servers", ListOf(EndpointText(LISP_CONTROL_PORT), at_least=1), default=()),
+    Field("map-servers", ListOf(EndpointText(LISP_CONTROL_PORT), name="addresses"), default=()),
 )

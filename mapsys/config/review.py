@@ -6,10 +6,12 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
+from alt.config import warnings as alt_warnings
 from mapsys.config.faults import Fault
 from mapsys.config.model import Config, SiteConfig
 from mapsys.config.scalars import EndpointText
 from mapsys.config.schema import Value
+from mapsys.eid import Family
 
 SHORT_SECRET_OCTETS: Final = 16
 """128 bits: what a truncated HMAC-SHA-256 can carry (RFC 4868, 2.1.1 asks for a full key)."""
@@ -48,6 +50,8 @@ def warnings(root: Value, sites: list[tuple[Value, SiteConfig]], config: Config)
             root.at("http", "listen"),
             "the status interface asks nobody who they are and is open beyond this machine",
         )
+    if (alt := root.child("alt")) is not None:
+        yield from alt_warnings(alt, config.alt)
     for value, site in sites:
         yield from _site_warnings(value, site, config)
 
@@ -59,10 +63,11 @@ def _site_warnings(value: Value, site: SiteConfig, config: Config) -> Iterator[F
                 value.at("keys", number), f"the secret is under {SHORT_SECRET_OCTETS} octets long"
             )
     for number, eid in enumerate(site.eids):
-        where = value.at("eids", number, "prefix")
+        if eid.prefix.family not in (Family.IPV4, Family.IPV6):
+            continue
         if config.authority and not any(block.covers(eid.prefix) for block in config.authority):
             yield _warning(
-                where,
+                value.at("eids", number, "prefix"),
                 f"{eid.prefix} lies outside authority:, so this node answers for it"
                 " but never says that a part of it does not exist",
             )

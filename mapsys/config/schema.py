@@ -166,8 +166,8 @@ class Value:
                 found = "a mapping"
             case Scalar(text=""):
                 found = "nothing"
-            case Scalar(text=text):
-                found = quoted(text)
+            case Scalar():
+                found = "a single text"
         self.refuse(f"found {found}; allowed: {expects}")
 
     def _note(self, node: Node, message: str) -> None:
@@ -192,10 +192,11 @@ class Kind(ABC, Generic[T]):
 class ListOf(Kind[tuple[T, ...]]):
     """A list of one kind, in file order."""
 
-    def __init__(self, item: Kind[T], *, at_least: int = 0, name: str = "") -> None:
+    def __init__(self, item: Kind[T], *, name: str, at_least: int = 0) -> None:
+        """name: what the items are, in the plural."""
         self.item = item
         self.at_least = at_least
-        self.expects = "a list of " + (name or item.expects)
+        self.expects = f"a list of {name}"
 
     def read_each(self, value: Value) -> list[tuple[Value, T]]:
         """Each item that can be used, with where it stands; the rest is noted."""
@@ -210,7 +211,7 @@ class ListOf(Kind[tuple[T, ...]]):
     def read(self, value: Value) -> tuple[T, ...]:
         count = len(value.items(self.expects))
         if count < self.at_least:
-            value.refuse(f"found {count or 'no'} items; at least {self.at_least} needed")
+            value.refuse(f"found {count} items; allowed: {self.expects}, at least {self.at_least}")
         good = self.read_each(value)
         if len(good) < count:
             raise FaultyError
@@ -303,9 +304,12 @@ class Record(Kind[T]):
         self._groups: dict[str, list[Field]] = {}
         for field in fields:
             self._groups.setdefault(field.name, []).append(field)
+        self._all_optional = all(
+            group[0].default is not REQUIRED for group in self._groups.values()
+        )
 
     def read(self, value: Value) -> T:
-        if isinstance(value.node, Scalar) and not value.node.text:
+        if isinstance(value.node, Scalar) and not value.node.text and self._all_optional:
             value.refuse(f"found nothing; allowed: {self.expects}, or {{}} to take all defaults")
         entries = value.entries(self.expects)
         allowed = [field.key for field in self.fields]
@@ -332,7 +336,8 @@ class Record(Kind[T]):
         if not present:
             if group[0].default is REQUIRED:
                 keys = " or ".join(repr(field.key) for field in group)
-                value.refuse(f"{keys} is missing; give {group[0].kind.expects}")
+                expected = [field.kind.expects for field in group]
+                value.refuse(f"{keys} is missing; give {' or '.join(expected)}")
             return group[0].default
         for field in present[1:]:
             entries[field.key].fault(f"{present[0].key!r} is given too; keep one of them")

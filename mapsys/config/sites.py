@@ -12,7 +12,7 @@ from mapsys.config.secret import SecretFile, SecretText
 from mapsys.eid import EidPrefix
 
 NAME: Final = Text(
-    "a name of letters, digits, dots, dashes and underscores",
+    "a name of letters, digits, dots, dashes and underscores, beginning with a letter or digit",
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     limit=63,
 )
@@ -31,7 +31,7 @@ def _check_key(value: Value, key: model.KeyConfig) -> None:
     if len(set(key.algorithms)) < len(key.algorithms):
         value.at("algorithms").fault("an algorithm stands here twice")
     if key.not_before and key.not_after and key.not_before >= key.not_after:
-        value.at("not-after").fault("is not later than not-before, so the key is never valid")
+        value.at("not-after").fault("not later than not-before, so the key would never be valid")
 
 
 KEY: Final = Record(
@@ -39,7 +39,7 @@ KEY: Final = Record(
     "a key, as in {id: 1, secret-file: site-one.key}",
     Field("id", Integer(0, 255)),
     Field("algorithm", Single(ALGORITHM), default=(model.ALGORITHM,), to="algorithms"),
-    Field("algorithms", ListOf(ALGORITHM, at_least=1, name="algorithms")),
+    Field("algorithms", ListOf(ALGORITHM, name="algorithms", at_least=1)),
     Field("secret-file", SecretFile(), to="secret"),
     Field("secret", SecretText()),
     Field("next-secret-file", SecretFile(), default=None, to="next_secret"),
@@ -107,11 +107,11 @@ SITE: Final = Record(
     model.SiteConfig,
     "a site with name, keys and eids",
     Field("name", NAME),
-    Field("keys", ListOf(KEY, at_least=1, name="keys")),
-    Field("eids", ListOf(EID, at_least=1, name="EID-Prefixes")),
+    Field("keys", ListOf(KEY, name="keys", at_least=1)),
+    Field("eids", ListOf(EID, name="EID-Prefixes", at_least=1)),
     Field(
         "rlocs",
-        Words({"any": None}, ListOf(Prefix(ip_only=True), at_least=1, name="locator prefixes")),
+        Words({"any": None}, ListOf(Prefix(ip_only=True), name="locator prefixes", at_least=1)),
         default=None,
     ),
     Field("notify-port", Choice("4342", "source"), default=model.NOTIFY_PORT),

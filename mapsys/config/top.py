@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from alt.config import ALT
 from mapsys.config import model
+from mapsys.config.document import Scalar
 from mapsys.config.node import AUTHORITY, CONTROL, HTTP, MAP_RESOLVER, MAP_SERVER
 from mapsys.config.scalars import FilePath, Text
-from mapsys.config.schema import Field, Kind, ListOf, Plain, Record, Single, Value, Words
+from mapsys.config.schema import FaultyError, Field, Kind, ListOf, Plain, Record, Value, Words
 from mapsys.config.sites import SITES
 
 
@@ -44,15 +46,13 @@ class NotHere(Kind[None]):
 
 
 NODE: Final = Text(
-    "a node name of letters, digits, dots, dashes and underscores",
+    "a name of letters, digits, dots, dashes and underscores, beginning with a letter or digit",
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
 )
 
 _PATTERN: Final = Text("a file name or a pattern such as sites.d/*.yaml", limit=4_096)
+_PATTERNS: Final = ListOf(_PATTERN, name="patterns such as sites.d/*.yaml")
 
-
-INCLUDE: Final = ListOf(_PATTERN, at_least=1, name="patterns such as sites.d/*.yaml")
-INCLUDE_ONE: Final = Single(_PATTERN)
 
 TOP: Final = Record[Any](
     dict,
@@ -66,11 +66,7 @@ TOP: Final = Record[Any](
     Field("map-resolver", MAP_RESOLVER, default=None),
     Field("include", Later(_PATTERN.expects, None), default=()),
     Field("sites", Later(SITES.expects, SITES), default=()),
-    Field(
-        "alt",
-        NotHere("the ALT is not part of this version; remove the section"),
-        default=(),
-    ),
+    Field("alt", ALT, default=()),
     Field(
         "fleet",
         NotHere("sharing state in a fleet is not part of this version; remove the section"),
@@ -85,3 +81,13 @@ INCLUDED: Final = Record[Any](
     Field("sites", Later(SITES.expects, SITES)),
 )
 """An included file contributes sites and nothing else."""
+
+
+def read_patterns(include: Value) -> list[tuple[Value, str]]:
+    """The patterns of an ``include:``, one or a list, each with where it stands."""
+    if not isinstance(include.node, Scalar):
+        return _PATTERNS.read_each(include)
+    try:
+        return [(include, _PATTERN.read(include))]
+    except FaultyError:
+        return []
