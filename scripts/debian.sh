@@ -14,6 +14,7 @@ chromium               chromium
 prometheus             prometheus
 promtool               prometheus
 systemd-analyze        systemd
+gcc                    gcc libc6-dev
 '
 
 PATH=$PATH:/usr/sbin:/sbin

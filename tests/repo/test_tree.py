@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mapsys.core.reasons import Drop, Refusal
+from mapsys.net.log import Event
 from mapsys.wire.errors import WIRE_REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,9 +74,9 @@ def test_paths_named_in_documents_are_there() -> None:
             assert (ROOT / name).exists(), f"{path.relative_to(ROOT)} names {name}"
 
 
-@pytest.mark.parametrize("reason", sorted({*WIRE_REASONS, *Drop, *Refusal}))
-def test_reason_is_explained_to_operators(reason: str) -> None:
-    assert f"`{reason}`" in text_of("docs/failures.md")
+@pytest.mark.parametrize("word", sorted({*WIRE_REASONS, *Drop, *Refusal, *Event}))
+def test_reason_or_event_is_explained_to_operators(word: str) -> None:
+    assert f"`{word}`" in text_of("docs/failures.md")
 
 
 def test_make_commands_named_in_documents_exist() -> None:
