@@ -119,7 +119,10 @@ class Changes:
         rest = [r for r in verdict.active if r is not own]
         self._remove(verdict.claim.eid, own, rest, verdict.former)
         self._supersede(own.digest, message)
-        self._supersede(digest_of(message.register), message)
+        if message.who.check is Check.OCTETS:
+            # It has done its work; heard once more, it would undo a new registration.
+            until = message.now + self.superseded_seconds
+            self._store.supersede(digest_of(message.register), until)
 
     def _remove(
         self,

@@ -11,10 +11,16 @@ from mapsys.eid import EidPrefix
 
 
 class Endpoint(NamedTuple):
-    """An IP address in its text form, without a zone, and a UDP port."""
+    """An IP address in its text form, without a zone, and a UDP port.
+
+    As text: ``192.0.2.1:4342`` or ``[2001:db8::1]:4342``.
+    """
 
     host: str
     port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Datagram(NamedTuple):

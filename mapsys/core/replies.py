@@ -70,14 +70,18 @@ def positive_records(eid: EidPrefix, mapping: Mapping, store: Store, room: int) 
 
 
 def _punched(eid: EidPrefix, mapping: Mapping, store: Store) -> bytes:
+    """The mapping's record for the largest part around the EID that it has for itself.
+
+    A question for a prefix that holds registrations is answered for its first EID.
+    """
+
     def is_occupied(prefix: EidPrefix) -> bool:
         return any(inside.eid != mapping.eid for inside in store.covered(prefix, limit=2))
 
     part = free_part(eid, mapping.eid.length, is_occupied)
     if part is None:
-        # The question was for a prefix that holds registrations itself; its first
-        # EIDs are answered for, which is all that fits.
-        part = mapping.eid
+        first = EidPrefix(eid.instance_id, eid.family, eid.network, eid.width)
+        return _punched(first, store.longest_match(first) or mapping, store)
     address, mask_len = from_eid_prefix(part)
     return replace(read_record(mapping.published), eid=address, mask_len=mask_len).octets()
 

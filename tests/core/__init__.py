@@ -1,0 +1,1 @@
+"""Tests of the core: effects for datagrams, on a virtual clock."""
