@@ -6,17 +6,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from mapsys.core.effects import Effect, Refreshed, Refused, Registered, Withdrawn
+from mapsys.core.effects import (
+    Dropped,
+    Effect,
+    Endpoint,
+    Refreshed,
+    Refused,
+    Registered,
+    Withdrawn,
+)
+from mapsys.eid import EidPrefix
 
 SITES_LIMIT: Final = 100_000
 """Names remembered; effects name configured sites only, so reloads alone can get here."""
 
 
+DROPPED: Final = "dropped without an answer, and nothing was changed"
+"""Said of Map-Registers that did not authenticate or were replayed; anyone can send such ones."""
+
+
 class LastRefusal(NamedTuple):
-    """A Map-Register that policy refused, and when, on the core's clock."""
+    """A Map-Register that changed nothing, and when, on the core's clock."""
 
     at: float
-    refused: Refused
+    source: Endpoint
+    eid: EidPrefix | None
+    reason: str
+    detail: str
 
 
 @dataclass(slots=True)
@@ -24,7 +40,7 @@ class SiteAccount:
     """One site since the start; times are on the core's clock.
 
     accepted: effects of Map-Registers that set, refreshed or withdrew something.
-    refused: Map-Registers that policy said no to.
+    refused: Map-Registers that policy said no to, or that were dropped.
     """
 
     accepted: int = 0
@@ -48,13 +64,20 @@ class SiteLedger:
                     account.accepted += 1
                     account.last_accepted = now
                 case Refused():
-                    account = self._account(effect.site)
-                    account.refused += 1
-                    account.last_refusal = LastRefusal(now, effect)
+                    last = LastRefusal(now, effect.source, effect.eid, effect.reason, effect.detail)
+                    self._refused(effect.site, last)
+                case Dropped() if effect.site:
+                    last = LastRefusal(now, effect.source, None, effect.reason, DROPPED)
+                    self._refused(effect.site, last)
 
     def of(self, site: str) -> SiteAccount:
         """The account of a site; an empty one where nothing happened yet."""
         return self._accounts.get(site) or SiteAccount()
+
+    def _refused(self, site: str, last: LastRefusal) -> None:
+        account = self._account(site)
+        account.refused += 1
+        account.last_refusal = last
 
     def _account(self, site: str) -> SiteAccount:
         account = self._accounts.get(site)

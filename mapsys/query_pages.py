@@ -176,13 +176,12 @@ async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow
 
 
 def _refusal_row(refusal: LastRefusal, source: QuerySource) -> RefusalRow:
-    refused = refusal.refused
     return RefusalRow(
         at=_unix_time(refusal.at, source),
-        source=_endpoint_text(refused.source),
-        eid=None if refused.eid is None else refused.eid.pack(),
-        reason=refused.reason,
-        detail=refused.detail,
+        source=_endpoint_text(refusal.source),
+        eid=None if refusal.eid is None else refusal.eid.pack(),
+        reason=refusal.reason,
+        detail=refusal.detail,
     )
 
 

@@ -1,0 +1,1 @@
+"""Tests of the query socket and the HTTP process."""

@@ -1,0 +1,140 @@
+"""A Map-Server and Map-Resolver to ask: real engine, store and query server in a thread.
+
+It answers UDP on a loopback port of its own, so that ``lig`` and ``register``
+can talk to it as to a daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from mapsys.core.effects import Datagram, Effect, Endpoint, Send
+from mapsys.core.engine import Engine, Settings
+from mapsys.core.limiter import Limits
+from mapsys.core.resolution import Resolution
+from mapsys.core.site import EidRule, LispSite, SiteKey, SiteTable
+from mapsys.datapath.counters import Counters
+from mapsys.eid import EidPrefix
+from mapsys.query import SOCKET_NAME, QueryServer, serve
+from mapsys.query_ledger import SiteLedger
+from mapsys.query_rows import ListenRow, StatusRow
+from mapsys.store_pure import PureStore
+from mapsys.wire.auth import Key
+
+SECRET = b"the secret of site one"
+SITE_ONE = LispSite(
+    "site-one",
+    (SiteKey(1, frozenset({1, 2, 3}), Key(SECRET)),),
+    (
+        EidRule(EidPrefix.parse("198.18.1.0/24"), accept_more_specifics=True),
+        EidRule(EidPrefix.parse("[100]2001:db8:e001::/48"), accept_more_specifics=True),
+        EidRule(EidPrefix.parse('"printer"')),
+        EidRule(EidPrefix.parse("02:00:00:00:00:01")),
+    ),
+    notify_to_source=True,
+)
+SITE_TWO = LispSite(
+    "site-two",
+    (SiteKey(1, frozenset({2}), Key(b"the secret of site two")),),
+    (EidRule(EidPrefix.parse("198.18.2.0/24")),),
+    notify_to_source=True,
+)
+AUTHORITY = (EidPrefix.parse("198.18.0.0/21"), EidPrefix.parse("[100]2001:db8:e000::/40"))
+
+
+class Node:
+    """Implements ``QuerySource``; a context manager that leaves nothing behind."""
+
+    def __init__(self, state: Path, sites: Sequence[LispSite] = (SITE_ONE, SITE_TWO)) -> None:
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind(("127.0.0.1", 0))
+        self._udp.setblocking(False)
+        self.endpoint = Endpoint(*self._udp.getsockname())
+        self.state = state
+        self.store = PureStore()
+        self.ledger = SiteLedger()
+        self.started_at = time.time()
+        self.not_ready: list[str] = []
+        self._counters = Counters()
+        settings = Settings(
+            sites=tuple(sites),
+            local=(self.endpoint,),
+            authority=AUTHORITY,
+            limits=Limits.off(),
+            wall_offset=time.time() - time.monotonic(),
+        )
+        self.engine = Engine(self.store, settings, lambda: secrets.randbits(64))
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+
+    @property
+    def sites(self) -> SiteTable:
+        return self.engine.sites
+
+    def clocks(self) -> tuple[float, float]:
+        return time.monotonic(), time.time()
+
+    def resolve(self, eid: EidPrefix) -> Resolution:
+        return self.engine.resolve(eid)
+
+    def counters(self) -> dict[str, int]:
+        return self._counters.totals()
+
+    def status(self) -> StatusRow:
+        return StatusRow(
+            node="ms1.example",
+            version="0.1.0",
+            started_at=self.started_at,
+            roles=["map-server", "map-resolver"],
+            listen=[ListenRow(*self.endpoint, 8_388_608, 425_984, 0)],
+            sites=len(self.sites),
+            registrations=len(self.store),
+            journal_writing=True,
+            config_hash="0123abcd",
+            last_reload_at=self.started_at,
+            failed_reloads=2,
+            not_ready=self.not_ready,
+            degraded=[],
+        )
+
+    def receive(self, data: bytes, source: Endpoint) -> list[Effect]:
+        """One datagram into the engine, on the caller's thread; for use before ``with``."""
+        now = time.monotonic()
+        effects = self.engine.handle(Datagram(data, source, self.endpoint), now)
+        self.ledger.observe(effects, now)
+        self._counters.fold(effects)
+        return effects
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._up.wait(20), "the node did not start"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(20)
+        self._udp.close()
+        self._loop.close()
+
+    async def _run(self) -> None:
+        server: QueryServer = await serve(self.state / SOCKET_NAME, self)
+        self._loop.add_reader(self._udp, self._readable)
+        self._up.set()
+        await self._stop.wait()
+        self._loop.remove_reader(self._udp)
+        await server.close()
+
+    def _readable(self) -> None:
+        data, address = self._udp.recvfrom(65_535)
+        for effect in self.receive(data, Endpoint(*address)):
+            if isinstance(effect, Send):
+                self._udp.sendto(effect.data, effect.destination)
