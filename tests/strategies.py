@@ -150,8 +150,10 @@ def _lcafs_around(inner: SearchStrategy[Address]) -> SearchStrategy[Address]:
 
 
 flat_lcafs = st.one_of(_lcafs_without_address(), _lcafs_around(plain_addresses))
-nested_lcafs = _lcafs_around(plain_addresses | flat_lcafs)
-addresses: SearchStrategy[Address] = st.one_of(plain_addresses, flat_lcafs, nested_lcafs)
+nested_lcafs = _lcafs_around(st.deferred(lambda: plain_addresses | flat_lcafs))
+addresses: SearchStrategy[Address] = st.deferred(
+    lambda: st.one_of(plain_addresses, flat_lcafs, nested_lcafs)
+)
 """Any address there is, with LCAFs inside one another up to a depth of two."""
 
 

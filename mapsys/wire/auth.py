@@ -81,7 +81,10 @@ class Key:
         """
         mac = self._mac(octets, records_only)
         if mac is None:
-            raise ValueError("no signed message type, algorithm or MAC length")
+            raise ValueError(
+                "cannot sign: the octets are none of the messages that are signed, or name an"
+                " algorithm and MAC length that are not in ALGORITHMS"
+            )
         return octets[: _HEAD.size] + mac + octets[_HEAD.size + len(mac) :]
 
     def verify(self, octets: bytes, *, records_only: bool = False) -> bool:

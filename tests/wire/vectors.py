@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mapsys.wire import address, lcaf, records
+from mapsys.wire.ecm import Ecm
 from mapsys.wire.info import InfoReply, InfoRequest
 from mapsys.wire.ip import InnerHeader
 from mapsys.wire.map_notify import MapNotify, MapNotifyAck
@@ -15,13 +16,12 @@ from mapsys.wire.map_referral import MapReferral
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.map_reply import MapReply
 from mapsys.wire.map_request import MapRequest, MapRequestRecord
-from mapsys.wire.message import Ecm
 from mapsys.wire.shared_extension import SharedExtension
 
 VECTOR_FOLDER = Path(__file__).parents[1] / "vectors"
 CAPTURE_FOLDER = Path(__file__).parents[1] / "captures"
 
-_CLASSES = {
+_CLASSES: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         *(getattr(address, name) for name in address.__all__),
@@ -43,7 +43,7 @@ _CLASSES = {
         MapRequestRecord,
         SharedExtension,
     )
-    if dataclasses.is_dataclass(kind)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind)
 }
 
 
