@@ -19,7 +19,14 @@ GATE_PERCENT: Final = 95.0
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "mapsys/wire": ("mapsys/wire/*",),
     "mapsys/core": ("mapsys/core/*",),
-    "store": ("mapsys/store*.py", "mapsys/deadlines.py", "mapsys/change_log.py"),
+    "store": (
+        "mapsys/store*.py",
+        "mapsys/arena.py",
+        "mapsys/change_log.py",
+        "mapsys/contributions.py",
+        "mapsys/deadlines.py",
+        "mapsys/superseded.py",
+    ),
     "table": ("mapsys/table*.py",),
 }
 

@@ -14,7 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 STATE = frozenset(
     f"mapsys.{name}"
-    for name in ("eid", "table", "store", "store_pure", "change_log", "deadlines", "superseded")
+    for name in (
+        *("eid", "table", "store", "store_pure"),
+        *("arena", "change_log", "contributions", "deadlines", "superseded"),
+    )
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
