@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from mapsys.core.effects import Endpoint
 
 _HEAD: Final = struct.Struct(">BBBHHIQ")
+_PORT: Final = struct.Struct(">H")
 
 PROXY_MAP_REPLY: Final = 0x0001
 SECURITY_CAPABLE: Final = 0x0002
@@ -101,9 +102,9 @@ class Details(NamedTuple):
             offset = _HEAD.size
             site_id = octets[offset : offset + 8]
             source, offset = _host(octets, offset + 8)
-            local_port = int.from_bytes(octets[offset : offset + 2], "big")
-            local, offset = _host(octets, offset + 2)
-        except (struct.error, IndexError) as error:
+            (local_port,) = _PORT.unpack_from(octets, offset)
+            local, offset = _host(octets, offset + _PORT.size)
+        except (struct.error, IndexError, ValueError) as error:
             raise ValueError(f"damaged registration details: {error}") from error
         return cls(
             octets[offset:].decode(),
