@@ -127,6 +127,8 @@ def _packed_host(host: str) -> bytes:
 
 def _host(octets: bytes, offset: int) -> tuple[str, int]:
     end = offset + 1 + octets[offset]
+    if end > len(octets):
+        raise ValueError("an address is cut short")
     return str(ipaddress.ip_address(octets[offset + 1 : end])), end
 
 
