@@ -178,5 +178,4 @@ def failure_reason(error: OSError) -> str:
 
 
 def _named(error: OSError, address: Endpoint) -> OSError:
-    host = f"[{address.host}]" if is_ipv6(address.host) else address.host
-    return OSError(error.errno, error.strerror, f"{host}:{address.port}")
+    return OSError(error.errno, error.strerror, str(address))

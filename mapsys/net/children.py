@@ -27,12 +27,19 @@ class Child:
     """
 
     def __init__(
-        self, name: str, argv: Sequence[str], log: Logger, *, back_off: float = BACK_OFF_SECONDS
+        self,
+        name: str,
+        argv: Sequence[str],
+        log: Logger,
+        *,
+        back_off_seconds: float = BACK_OFF_SECONDS,
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self.name = name
         self._argv = argv
         self._log = log
-        self._first_back_off = back_off
+        self._first_back_off = back_off_seconds
+        self._stop_seconds = stop_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -80,17 +87,16 @@ class Child:
         try:
             code = await process.wait()
         except asyncio.CancelledError:
-            await _end(process)
+            await self._end(process)
             raise
         finally:
             self._process = None
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    for end in (process.terminate, process.kill):
-        with suppress(ProcessLookupError):
-            end()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), STOP_SECONDS)
-            return
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        for end in (process.terminate, process.kill):
+            with suppress(ProcessLookupError):
+                end()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), self._stop_seconds)
+                return

@@ -15,7 +15,7 @@ class Event(StrEnum):
 
     LISTENING = "listening"
     RECEIVE_BUFFER_SMALL = "receive-buffer-small"
-    STATE_RESTORED = "state-restored"
+    STATE_DAMAGED = "state-damaged"
     READY = "ready"
     STOPPING = "stopping"
     STOPPED = "stopped"

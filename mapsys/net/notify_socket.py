@@ -17,6 +17,11 @@ class NotifySocket:
         path = os.environ.get("NOTIFY_SOCKET", "") if address is None else address
         self._address = "\0" + path[1:] if path.startswith("@") else path
 
+    @property
+    def is_used(self) -> bool:
+        """Whether a service manager listens."""
+        return bool(self._address)
+
     def ready(self, status: str) -> None:
         """Serving."""
         self._tell("READY=1", f"STATUS={status}")
@@ -25,13 +30,9 @@ class NotifySocket:
         """Reading the configuration again; ``ready`` has to follow."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={int(time.monotonic() * _MICROSECONDS)}")
 
-    def status(self, status: str) -> None:
-        """One line for whoever asks the service manager."""
-        self._tell(f"STATUS={status}")
-
-    def alive(self) -> None:
-        """Feed the watchdog."""
-        self._tell("WATCHDOG=1")
+    def alive(self, status: str) -> None:
+        """Feed the watchdog; the status is one line for whoever asks the manager."""
+        self._tell("WATCHDOG=1", f"STATUS={status}")
 
     def stopping(self) -> None:
         """On the way out."""
