@@ -76,7 +76,7 @@ async def sites(request: web.Request) -> web.Response:
 async def site(request: web.Request) -> web.Response:
     """One site."""
     parameters.only(request.query, ())
-    question = SiteQuestion(parameters.path_part(request.match_info["name"]))
+    question = SiteQuestion(request.match_info["name"])
     return json_response(site_view(await _ask_site(request, question)))
 
 
@@ -107,8 +107,8 @@ async def registrations(request: web.Request) -> web.Response:
 async def lookup(request: web.Request) -> web.Response:
     """What a Map-Request for an EID meets."""
     parameters.only(request.query, ("instance-id",))
-    text = parameters.path_part(request.match_info["eid"])
-    eid = parameters.eid(text, parameters.instance_id(request.query) or 0)
+    within = parameters.instance_id(request.query) or 0
+    eid = parameters.eid(request.match_info["eid"], within)
     row = await request.app[QUERY_CLIENT].ask(LookupQuestion(eid.pack()), LookupRow)
     return json_response(lookup_view(row))
 

@@ -1,4 +1,4 @@
-"""Query parameters and path parts of the API, checked: a wrong one is a problem that names it."""
+"""Query parameters and EIDs of the API, checked: a wrong one is a problem that names it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import binascii
 from collections.abc import Collection, Mapping
 from typing import Final, get_args
-from urllib.parse import unquote
 
 from mapsys.eid import MAX_INSTANCE_ID, EidPrefix
 from mapsys.http.problem import Problem, ProblemError
@@ -64,11 +63,6 @@ def eid(text: str, within_instance_id: int) -> EidPrefix:
         return EidPrefix.parse(text, within_instance_id)
     except ValueError as error:
         raise ProblemError(Problem.INVALID_EID, f"{text!r}: {error}") from error
-
-
-def path_part(text: str) -> str:
-    """A path part with its percent-encoding undone."""
-    return unquote(text)
 
 
 def cursor(query: Mapping[str, str]) -> bytes | None:
