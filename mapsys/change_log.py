@@ -23,6 +23,8 @@ FRAME_LIMIT: Final = 1 << 20
 _FRAME: Final = struct.Struct(">BII")
 """Version, octets of changes, CRC-32 of them."""
 
+_STAMP: Final = struct.Struct(">d16s")
+"""How a Put and a Touch begin: deadline and digest."""
 _PUT: Final = struct.Struct(">d16sBHHH")
 _WITHDRAW: Final = struct.Struct(">BBH")
 _TOUCH: Final = struct.Struct(">d16sB")
@@ -119,6 +121,11 @@ def _pack(change: Change) -> bytes:
             return b"f" + _FORGET.pack(len(mark)) + mark
 
 
+def touched(packed_put: bytes, deadline: float, digest: bytes) -> bytes:
+    """A packed Put with another deadline and digest, as a Touch would leave it."""
+    return packed_put[:1] + _STAMP.pack(deadline, digest) + packed_put[1 + _STAMP.size :]
+
+
 class ChangeLog:
     """Changes since the last :meth:`take`."""
 
@@ -178,17 +185,30 @@ def read_changes(octets: bytes) -> Iterator[Change]:
     for frame in list(frames(octets)):
         offset = _FRAME.size
         while offset < len(frame):
-            try:
-                change, offset = _unpack(frame, offset)
-            except (struct.error, IndexError) as error:
-                raise ValueError(f"a packed change is cut short: {error}") from None
-            if offset > len(frame):
-                raise ValueError("a packed change is cut short")
+            change, offset = _next(frame, offset)
             yield change
 
 
+def unpack(packed: bytes) -> Change:
+    """The one change that :func:`pack` made these octets of. Raises ValueError."""
+    change, end = _next(packed, 0)
+    if end != len(packed):
+        raise ValueError("octets follow a packed change")
+    return change
+
+
+def _next(octets: bytes, offset: int) -> tuple[Change, int]:
+    """The change at an offset, and the offset after it."""
+    try:
+        change, end = _unpack(octets, offset)
+    except (struct.error, IndexError) as error:
+        raise ValueError(f"a packed change is cut short: {error}") from None
+    if end > len(octets):
+        raise ValueError("a packed change is cut short")
+    return change, end
+
+
 def _unpack(octets: bytes, offset: int) -> tuple[Change, int]:
-    """The change at an offset, and the offset after it, which may lie beyond the end."""
     kind = octets[offset : offset + 1]
     offset += 1
     match kind:

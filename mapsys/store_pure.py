@@ -84,20 +84,13 @@ class PureStore:
         self._deadlines.set(slot, deadline)
         self.generation += changed
 
-    def _publish(self, eid: EidPrefix, first: int, published: bytes) -> bool:
+    def _publish(self, eid: EidPrefix, first: int, published: bytes | None) -> bool:
         """Set what a chain publishes. False: it did already."""
         return self._held.replace(first, self._held.read(first, eid)._replace(published=published))
 
     def withdraw(self, eid: EidPrefix, registrant: bytes, *, published: bytes | None) -> bool:
         change = Withdraw(eid, registrant, published)
         packed = pack(change)
-        if not self._withdraw(change):
-            return False
-        self._log.append(packed)
-        return True
-
-    def _withdraw(self, change: Withdraw) -> bool:
-        eid, registrant, published = change
         first, slot = self._find(eid, registrant)
         if first is None or slot is None:
             return False
@@ -107,15 +100,25 @@ class PureStore:
                 f"withdrawing the {'last' if is_last else 'one'} registration of {eid}:"
                 f" {'nothing is' if is_last else 'something stays'} published"
             )
+        self._withdraw(change)
+        self._log.append(packed)
+        return True
+
+    def _withdraw(self, change: Withdraw) -> None:
+        eid, registrant, published = change
+        first, slot = self._find(eid, registrant)
+        if first is None or slot is None:
+            return
+        if published is None:
+            published = self._held.read(first, eid).published
         remaining = self._held.release(first, slot)
         self._deadlines.clear(slot)
-        if remaining is None or published is None:
+        if remaining is None:
             self._table.remove(eid)
         else:
             self._table.put(eid, remaining)
             self._publish(eid, remaining, published)
         self.generation += 1
-        return True
 
     def _find(self, eid: EidPrefix, registrant: bytes) -> tuple[int | None, int | None]:
         """The first slot of the prefix's chain, and the registrant's."""
@@ -232,7 +235,9 @@ class PureStore:
             self._apply(change, shift)
 
     def _apply(self, change: Change, shift: float) -> None:
-        """Changes to what is not there (any more) change nothing, as when they were logged."""
+        """Any change can be read back twice, or over what came later, on the way to the same end:
+        a commit that was reported as failed may have reached the disk, and comes again.
+        """
         match change:
             case Put():
                 self._put(change, change.deadline + shift)

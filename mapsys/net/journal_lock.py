@@ -1,0 +1,45 @@
+"""The lock on a state folder: one process at a time, by its own word and the kernel's."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+from mapsys.net.journal_files import JournalError
+
+LOCK_NAME: Final = "lock"
+
+
+class FolderLock:
+    """Held from construction to :meth:`release`, or to the end of the process.
+
+    Makes the folder (mode 0700) where it is missing. Raises JournalError where it
+    cannot be made or written, or is in use by another process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise JournalError(
+                f"the state folder {folder} cannot be written: {error.strerror};"
+                " make it writable, or choose another one"
+            ) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(self._file, 20, 0).decode("ascii", "replace").strip() or "?"
+            os.close(self._file)
+            raise JournalError(
+                f"the state folder {folder} is already used by process {holder};"
+                " end that process, or choose another folder"
+            ) from error
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let another process have the folder."""
+        os.close(self._file)

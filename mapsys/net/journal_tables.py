@@ -1,0 +1,155 @@
+"""The folded state: rows of the journal go in, the changes that rebuild a store come out.
+
+Each contribution, nonce mark and superseded digest is one row: the packed change
+that makes it, with a checksum behind it. Deadlines in it are in service time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from mapsys.change_log import (
+    Change,
+    ForgetNonce,
+    Put,
+    RaiseNonce,
+    Supersede,
+    Touch,
+    Withdraw,
+    pack,
+    read_changes,
+    touched,
+    unpack,
+)
+from mapsys.eid import EidPrefix
+from mapsys.net.journal_rows import Row
+
+_CRC_OCTETS: Final = 4
+_REACH: Final = struct.Struct(">Qdd")
+_SET: Final = (
+    "INSERT INTO held (key, change, until) VALUES (?, ?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET change = excluded.change, until = excluded.until"
+)
+
+
+class Folded(NamedTuple):
+    """How far the journal is folded, and when its last row was written."""
+
+    seq: int
+    wall: float
+    service: float
+
+
+NOTHING_FOLDED: Final = Folded(0, 0.0, 0.0)
+
+
+class StateTables:
+    """The tables of ``state.db`` over an open connection; sqlite3.Error passes through."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._touches: dict[bytes, tuple[float, bytes]] = {}
+        """Refreshes not written yet: of several of one contribution, the last is enough."""
+        connection.create_function("touched", 3, _touched, deterministic=True)
+
+    def folded(self) -> Folded:
+        """How far the tables have come. Raises ValueError where that is damaged."""
+        found = self._connection.execute("SELECT reach FROM folded").fetchone()
+        if found is None:
+            return NOTHING_FOLDED
+        octets = _opened(found[0])
+        if octets is None:
+            raise ValueError("the mark of how far the journal is folded does not match")
+        return Folded(*_REACH.unpack(octets))
+
+    def read(self) -> Iterator[bytes | None]:
+        """Packed changes that rebuild what is held, in any order; None for a damaged row."""
+        for (sealed,) in self._connection.execute("SELECT change FROM held ORDER BY key"):
+            yield _opened(sealed)
+
+    def fold(self, rows: Sequence[Row]) -> None:
+        """Take rows in, and note how far they reach, in the transaction under way.
+
+        rows: in order, at least one. Raises ValueError where a row's octets are no
+        packed changes.
+        """
+        self._touches.clear()
+        for row in rows:
+            for change in read_changes(row.octets):
+                self._take_in(change, row.service - row.now)
+        self._connection.executemany(
+            "UPDATE held SET change = touched(change, ?, ?) WHERE key = ?",
+            [(*stamp, key) for key, stamp in self._touches.items()],
+        )
+        last = rows[-1]
+        self._connection.execute("DELETE FROM held WHERE until < ?", (last.service,))
+        reach = _sealed(_REACH.pack(last.seq, last.wall, last.service))
+        self._connection.execute("INSERT OR REPLACE INTO folded VALUES (1, ?)", (reach,))
+
+    def _take_in(self, change: Change, shift: float) -> None:
+        match change:
+            case Touch():
+                key = _contribution_key(change.eid, change.registrant)
+                self._touches[key] = (change.deadline + shift, change.digest)
+            case Put():
+                key = _contribution_key(change.eid, change.registrant)
+                self._touches.pop(key, None)
+                self._set(key, change._replace(deadline=change.deadline + shift))
+                self._publish(change.eid, change.published)
+            case Supersede():
+                until = change.until + shift
+                self._set(b"s" + change.digest, change._replace(until=until), until)
+            case RaiseNonce():
+                self._set(b"n" + change.mark, change)
+            case ForgetNonce():
+                self._drop(b"n" + change.mark)
+            case Withdraw():
+                key = _contribution_key(change.eid, change.registrant)
+                self._touches.pop(key, None)
+                self._drop(key)
+                if change.published is not None:
+                    self._publish(change.eid, change.published)
+
+    def _set(self, key: bytes, change: Change, until: float | None = None) -> None:
+        self._connection.execute(_SET, (key, _sealed(pack(change)), until))
+
+    def _drop(self, key: bytes) -> None:
+        self._connection.execute("DELETE FROM held WHERE key = ?", (key,))
+
+    def _publish(self, eid: EidPrefix, published: bytes) -> None:
+        """Have every contribution to a prefix say the same of what is published."""
+        first = _contribution_key(eid, b"")
+        found = self._connection.execute(
+            "SELECT key, change FROM held WHERE key >= ? AND key < ?",
+            (first, first + b"\xff" * 256),
+        )
+        for key, sealed in found.fetchall():
+            packed = _opened(sealed)
+            put = unpack(packed) if packed is not None else None
+            if isinstance(put, Put) and put.published != published:
+                self._set(key, put._replace(published=published))
+
+
+def _contribution_key(eid: EidPrefix, registrant: bytes) -> bytes:
+    return b"p" + eid.pack() + registrant
+
+
+def _sealed(packed: bytes) -> bytes:
+    return packed + crc32(packed).to_bytes(_CRC_OCTETS, "big")
+
+
+def _opened(sealed: object) -> bytes | None:
+    """The packed change in a row; None where the checksum says that it is damaged."""
+    if not isinstance(sealed, bytes):
+        return None
+    packed = sealed[:-_CRC_OCTETS]
+    return packed if _sealed(packed) == sealed else None
+
+
+def _touched(sealed: bytes, deadline: float, digest: bytes) -> bytes:
+    packed = _opened(sealed)
+    return sealed if packed is None else _sealed(touched(packed, deadline, digest))
