@@ -40,7 +40,9 @@ def _node(plain: Plain | None) -> yaml.Node:
             items = [_node(item) for item in plain]
             return yaml.SequenceNode("tag:yaml.org,2002:seq", items, flow_style=_is_short(plain))
         case _:
-            return yaml.ScalarNode("tag:yaml.org,2002:str", plain or "")
+            text = plain or ""
+            style = None if text.isprintable() else '"'
+            return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
 
 
 def _is_short(plain: dict[str, Plain] | list[Plain]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import glob
 import os
@@ -27,12 +28,11 @@ def load(path: Path) -> Config:
     Raises ConfigError with the faults of all files, whatever the octets in them.
     """
     faults = Faults()
-    try:
+    config = None
+    with contextlib.suppress(FaultyError, TooManyFaultsError):
         config = _load(path, faults)
-    except (FaultyError, TooManyFaultsError):
-        faults.raise_if_any()
-        raise
     faults.raise_if_any()
+    assert config is not None, "reading gave up without a fault"
     return config
 
 

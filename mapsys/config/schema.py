@@ -218,6 +218,8 @@ class ListOf(Kind[tuple[T, ...]]):
         return tuple(setting for _, setting in good)
 
     def write(self, setting: tuple[T, ...]) -> Plain | None:
+        if len(setting) < self.at_least:
+            return None
         return [plain for item in setting if (plain := self.item.write(item)) is not None]
 
 
