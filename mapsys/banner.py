@@ -1,0 +1,112 @@
+"""What a person who started the daemon by hand is told once it serves."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import mapsys
+from mapsys.config.model import Config, KeyConfig, SiteConfig
+from mapsys.daemon_view import roles_of
+from mapsys.datapath.contract import Listening
+from mapsys.datapath.listener import is_loopback
+from mapsys.eid import EidPrefix, Family
+
+_MEBIBYTE = 1024 * 1024
+
+
+def banner(
+    config: Config, listening: Sequence[Listening], registrations: int, *, terminal: bool
+) -> str:
+    """A few lines: what listens where, what is held, what to type next.
+
+    listening: at least one. terminal: whether it goes to one, and no further.
+    """
+    return "\n".join(_lines(config, listening, registrations, terminal))
+
+
+def _lines(
+    config: Config, listening: Sequence[Listening], registrations: int, terminal: bool
+) -> Iterator[str]:
+    yield f"mapsys {mapsys.__version__}: {config.node}, {' and '.join(roles_of(config))}"
+    asked = config.control.receive_buffer_octets / _MEBIBYTE
+    for each in listening:
+        granted = each.receive_buffer_octets / _MEBIBYTE
+        yield (
+            f"  control   UDP {each.address},"
+            f" receive buffer {granted:.1f} MiB of {asked:.1f} MiB asked for"
+        )
+    if config.http is not None:
+        yield f"  status    http://{config.http.listen}/"
+    yield f"  state     {config.state}, {registrations} registrations restored"
+    yield f"  sites     {len(config.sites)}"
+    yield ""
+    yield "What to type next, in another terminal:"
+    for line in _commands(config, listening, terminal):
+        yield f"  {line}"
+
+
+def _commands(config: Config, listening: Sequence[Listening], terminal: bool) -> Iterator[str]:
+    program = _program()
+    to = ["-m", str(listening[0].address)]
+    chosen = next(_simple_sites(config.sites), None)
+    if chosen is not None and config.map_server is not None:
+        site, prefix = chosen
+        key = site.keys[0]
+        is_laboratory = terminal and all(is_loopback(each.address.host) for each in listening)
+        assignment, option = _secret(key, is_laboratory)
+        key_id = ["--key-id", str(key.id), "--algorithm", key.algorithms[0]]
+        yield assignment + shlex.join([program, "register", str(prefix), *to, *key_id, *option])
+    if chosen is not None and config.map_resolver is not None:
+        yield shlex.join([program, "lig", _a_host_in(chosen[1]), *to])
+    yield shlex.join([program, "sites", "--state", _as_typed(config.state)])
+
+
+def _secret(key: KeyConfig, is_laboratory: bool) -> tuple[str, list[str]]:
+    """What stands before and after the command so that it finds the secret.
+
+    A secret written into the configuration of a node that only this host can reach
+    is a laboratory's; it is shown to the person at the terminal, in nobody's
+    command line. Otherwise ``register`` asks for it.
+    """
+    if key.secret.file is not None:
+        return "", ["--secret-file", _as_typed(key.secret.file)]
+    if is_laboratory:
+        shown = key.secret.reveal().decode("utf-8", "replace")
+        return f"SECRET={shlex.quote(shown)} ", ["--secret-env", "SECRET"]
+    return "", []
+
+
+def _simple_sites(sites: Sequence[SiteConfig]) -> Iterator[tuple[SiteConfig, EidPrefix]]:
+    """Sites with an IP prefix that needs no further options."""
+    for site in sites:
+        for eid in site.eids:
+            if eid.prefix.family in (Family.IPV4, Family.IPV6) and eid.instance_id == 0:
+                yield site, eid.prefix
+
+
+def _a_host_in(prefix: EidPrefix) -> str:
+    address = prefix.network if prefix.is_host else prefix.network + 1
+    host = EidPrefix(prefix.instance_id, prefix.family, address, prefix.width)
+    return str(host).partition("/")[0]
+
+
+def _program() -> str:
+    """This program as one would type it."""
+    here = Path(sys.argv[0])
+    found = shutil.which("mapsys")
+    if found is not None and here.exists() and os.path.samefile(found, here):
+        return "mapsys"
+    return _as_typed(here.absolute())
+
+
+def _as_typed(path: Path) -> str:
+    """The path as one would type it from the current folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,140 @@
+"""The daemon as its status interface sees it (``query_pages.QuerySource``)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import mapsys
+from mapsys.config.dump import dump
+from mapsys.config.model import Config
+from mapsys.core.engine import Engine
+from mapsys.core.resolution import Resolution
+from mapsys.core.site import SiteTable
+from mapsys.datapath.contract import Datapath
+from mapsys.eid import EidPrefix
+from mapsys.net.shell import Shell
+from mapsys.query_ledger import SiteLedger
+from mapsys.query_rows import ListenRow, StatusRow
+from mapsys.store import Store
+
+ROLES = {"map_server": "map-server", "map_resolver": "map-resolver"}
+
+
+def roles_of(config: Config) -> list[str]:
+    """The roles whose sections are present, by their names in the configuration."""
+    return [name for section, name in ROLES.items() if getattr(config, section) is not None]
+
+
+@dataclass
+class Condition:
+    """How the daemon is doing, as far as no other part knows it.
+
+    reload_refused: why the last reload was refused; None after one that was not.
+    journal_problem: why the journal does not write; None while it does.
+    """
+
+    started_at: float = field(default_factory=time.time)
+    last_reload_at: float = field(default_factory=time.time)
+    failed_reloads: int = 0
+    reload_refused: str | None = None
+    journal_problem: str | None = None
+    serving: bool = False
+
+
+class DaemonView:
+    """Answers the query socket's questions from the running parts."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        datapath: Datapath,
+        shell: Shell,
+        children_away: Callable[[], list[str]],
+    ) -> None:
+        """children_away: names of the child processes that should run and do not."""
+        self.store = store
+        self.ledger = SiteLedger()
+        self.condition = Condition()
+        self._engine = engine
+        self._datapath = datapath
+        self._shell = shell
+        self._children_away = children_away
+
+    def use(self, config: Config) -> None:
+        """The configuration now in effect."""
+        self._config = config
+        self._config_hash = hashlib.sha256(dump(config).encode()).hexdigest()[:16]
+
+    @property
+    def sites(self) -> SiteTable:
+        """The configured sites."""
+        return self._engine.sites
+
+    def clocks(self) -> tuple[float, float]:
+        """The core's clock and Unix time, read together."""
+        return time.monotonic(), time.time()
+
+    def resolve(self, eid: EidPrefix) -> Resolution:
+        """What a Map-Request for the EID would be answered, and why."""
+        return self._engine.resolve(eid)
+
+    def counters(self) -> dict[str, int]:
+        """Totals since the start."""
+        return self._shell.totals()
+
+    def status(self) -> StatusRow:
+        """The daemon as a whole."""
+        asked = self._config.control.receive_buffer_octets
+        return StatusRow(
+            node=self._config.node,
+            version=mapsys.__version__,
+            started_at=self.condition.started_at,
+            roles=roles_of(self._config),
+            listen=[
+                ListenRow(
+                    host=each.address.host,
+                    port=each.address.port,
+                    receive_buffer_asked_octets=asked,
+                    receive_buffer_granted_octets=each.receive_buffer_octets,
+                    drops=each.queue_drops,
+                )
+                for each in self._datapath.listening()
+            ],
+            sites=len(self._engine.sites),
+            registrations=len(self.store),
+            journal_writing=self.condition.journal_problem is None,
+            config_hash=self._config_hash,
+            last_reload_at=self.condition.last_reload_at,
+            failed_reloads=self.condition.failed_reloads,
+            not_ready=[] if self.condition.serving else ["the daemon is starting or stopping"],
+            degraded=self._degraded(asked),
+        )
+
+    def _degraded(self, asked: int) -> list[str]:
+        problems = []
+        if self.condition.journal_problem is not None:
+            problems.append(
+                f"registrations are refused: the journal does not write"
+                f" ({self.condition.journal_problem})"
+            )
+        if self.condition.reload_refused is not None:
+            problems.append(f"the last reload was refused: {self.condition.reload_refused}")
+        problems += [f"the {name} process is not running" for name in self._children_away()]
+        granted = min(
+            (each.receive_buffer_octets for each in self._datapath.listening()), default=asked
+        )
+        if granted < asked:
+            problems.append(small_buffer(granted, asked))
+        return problems
+
+
+def small_buffer(granted: int, asked: int) -> str:
+    """What to say where the system grants less than was asked for."""
+    return (
+        f"the receive buffer is {granted} octets, of {asked} asked for;"
+        f" raise it by: sysctl -w net.core.rmem_max={asked}"
+    )
