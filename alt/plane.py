@@ -6,9 +6,9 @@ over those that end here, answers holes. It holds no socket and no clock.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Final
 
 from alt.effects import LocalKind, Via
@@ -195,8 +195,9 @@ class AltPlane:
 
 
 def _deliver(tunnel: str | None, datagram: AltDatagram, eid: EidPrefix) -> Deliver:
-    source = str(ipaddress.ip_address(datagram.source))
-    return Deliver(datagram.payload, Endpoint(source, datagram.source_port), eid, tunnel)
+    source = datagram.source
+    host = inet_ntop(AF_INET if len(source) == 4 else AF_INET6, source)
+    return Deliver(datagram.payload, Endpoint(host, datagram.source_port), eid, tunnel)
 
 
 def _forward(tunnel: str | None, via: Via, datagram: AltDatagram) -> Forward:

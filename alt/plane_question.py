@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 from mapsys.wire.errors import Truncated, UnknownAfi
 
 _LCAF: Final = 16387
+_LCAF_OCTETS: Final = _LCAF.to_bytes(2, "big")
+_IP_AFIS: Final = (1, 2)
 _INSTANCE_ID: Final = 2
 _ADDRESS_OCTETS: Final = {0: 0, 1: 4, 2: 16, 6: 6, 16389: 6, 18: 4}
 """By AFI; names (17) end with a NUL and LCAFs say their length."""
@@ -29,6 +31,8 @@ class Question(NamedTuple):
 
     def covers(self, destination: bytes) -> bool:
         """Whether this asks for a prefix around a packed destination."""
+        if self.address == destination:
+            return True
         if len(self.address) != len(destination):
             return False
         host_bits = max(0, 8 * len(destination) - self.mask_len)
@@ -37,7 +41,7 @@ class Question(NamedTuple):
 
 
 def read_question(payload: bytes) -> Question:
-    """Raises Truncated, UnknownAfi.
+    """Raises Truncated (also where there is no record), UnknownAfi.
 
     payload: from the Map-Request's first octet on; it holds its nonce.
 
@@ -47,23 +51,21 @@ def read_question(payload: bytes) -> Question:
     at = 12
     for _ in range(1 + itr_rlocs):
         at = _behind_address(payload, at)
-    if len(payload) < at + 4:
+    if payload[3] == 0 or len(payload) < at + 4:
         raise Truncated
     mask_len = payload[at + 1]
-    at += 2
+    eid = payload[at + 2 : _behind_address(payload, at + 2)]
     instance_id = 0
-    afi = int.from_bytes(payload[at : at + 2], "big")
-    if afi == _LCAF and payload[at + 4 : at + 5] == bytes((_INSTANCE_ID,)):
-        instance_id = int.from_bytes(payload[at + 8 : at + 12], "big")
-        at += 12
-        afi = int.from_bytes(payload[at : at + 2], "big")
-    if afi not in (1, 2):
-        return Question(instance_id, b"", mask_len)
-    end = _behind_address(payload, at)
-    return Question(instance_id, payload[at + 2 : end], mask_len)
+    if eid[:2] == _LCAF_OCTETS and eid[4] == _INSTANCE_ID:
+        instance_id = int.from_bytes(eid[8:12], "big")
+        eid = eid[12:]
+    afi = int.from_bytes(eid[:2], "big")
+    return Question(instance_id, eid[2:] if afi in _IP_AFIS else b"", mask_len)
 
 
 def _behind_address(payload: bytes, at: int) -> int:
+    if len(payload) < at + 2:
+        raise Truncated
     afi = int.from_bytes(payload[at : at + 2], "big")
     if afi == _LCAF:
         end = at + 8 + int.from_bytes(payload[at + 6 : at + 8], "big")
@@ -73,6 +75,6 @@ def _behind_address(payload: bytes, at: int) -> int:
         end = at + 2 + _ADDRESS_OCTETS[afi]
     else:
         raise UnknownAfi
-    if len(payload) < end or len(payload) < at + 2:
+    if len(payload) < end:
         raise Truncated
     return end

@@ -82,17 +82,23 @@ class TunnelSpec:
     sequence: bool = False
 
     def __post_init__(self) -> None:
-        remote = ipaddress.ip_address(self.remote)
-        if self.local is not None and ipaddress.ip_address(self.local).version != remote.version:
+        for name, value, read, kind in (
+            ("remote", self.remote, ipaddress.ip_address, "an IP address"),
+            ("local", self.local, ipaddress.ip_address, "an IP address"),
+            ("inner", self.inner4, ipaddress.IPv4Interface, "an IPv4 address with its length"),
+            ("inner6", self.inner6, ipaddress.IPv6Interface, "an IPv6 address with its length"),
+        ):
+            if value is not None and not _is(read, value):
+                raise ValueError(f"tunnel {self.name}: {name} {value!r} is not {kind}")
+        if (
+            self.local is not None
+            and ipaddress.ip_address(self.local).version != self.outer_version
+        ):
             raise ValueError(f"tunnel {self.name}: local and remote are of different families")
         if self.key is not None and not 0 <= self.key <= MAX_UINT32:
             raise ValueError(f"tunnel {self.name}: key {self.key} is outside 0..{MAX_UINT32}")
         if self.inner4 is None and self.inner6 is None:
             raise ValueError(f"tunnel {self.name}: inner or inner6 is needed")
-        if self.inner4 is not None:
-            ipaddress.IPv4Interface(self.inner4)
-        if self.inner6 is not None:
-            ipaddress.IPv6Interface(self.inner6)
         if self.inner_mtu < MIN_INNER_MTU:
             raise ValueError(f"tunnel {self.name}: mtu {self.inner_mtu} is below {MIN_INNER_MTU}")
 
@@ -121,6 +127,14 @@ class TunnelSpec:
         return frozenset(
             ipaddress.ip_interface(text).ip.packed for text in (self.inner4, self.inner6) if text
         )
+
+
+def _is(read: Callable[[str], object], value: str) -> bool:
+    try:
+        read(value)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(slots=True)
