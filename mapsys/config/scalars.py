@@ -211,7 +211,8 @@ class Prefix(ScalarKind[EidPrefix]):
         if text.startswith("["):
             raise ValueError("has an instance-ID in it; write it as instance-id: beside the prefix")
         is_name = text[0] in "'\""
-        if len(text) > 255 or "%" in text or not (is_name or text.isascii()):
+        is_odd = not is_name and ("%" in text or not text.isascii())
+        if len(text) > 255 or is_odd:
             raise ValueError(f"is not {self.expects}")
         try:
             prefix = EidPrefix.parse(text)
