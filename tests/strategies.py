@@ -231,8 +231,10 @@ def eid_records(
     )
 
 
-signatures = st.builds(
-    Signature, uints(32), uints(32), uints(32), uints(16), uints(8), st.binary(max_size=16)
+any_signatures = tuples_of(
+    st.builds(
+        Signature, uints(32), uints(32), uints(32), uints(16), uints(8), st.binary(max_size=16)
+    )
 )
 
 
@@ -241,7 +243,7 @@ def referral_records(
     draw: DrawFn,
     eid: SearchStrategy[tuple[Address, int]] = eid_fields,
     rlocs: SearchStrategy[Address] = addresses,
-    signed: SearchStrategy[Signature] = signatures,
+    signatures: SearchStrategy[tuple[Signature, ...]] = any_signatures,
 ) -> ReferralRecord:
     """Referrals with every field at random and up to three of each list."""
     address, mask_len = draw(eid)
@@ -254,7 +256,7 @@ def referral_records(
         authoritative=draw(st.booleans()),
         incomplete=draw(st.booleans()),
         map_version=draw(uints(12)),
-        signatures=draw(tuples_of(signed)),
+        signatures=draw(signatures),
     )
 
 
@@ -377,10 +379,10 @@ def map_notify_acks(
 def map_referrals(
     eid: SearchStrategy[tuple[Address, int]] = eid_fields,
     rlocs: SearchStrategy[Address] = addresses,
-    signed: SearchStrategy[Signature] = signatures,
+    signatures: SearchStrategy[tuple[Signature, ...]] = any_signatures,
 ) -> SearchStrategy[MapReferral]:
     """Map-Referrals, some of their records signed with random octets."""
-    return st.builds(MapReferral, nonces, tuples_of(referral_records(eid, rlocs, signed)))
+    return st.builds(MapReferral, nonces, tuples_of(referral_records(eid, rlocs, signatures)))
 
 
 @st.composite
@@ -462,6 +464,7 @@ ip_pairs: SearchStrategy[tuple[str, str]] = st.one_of(
 ecm_security: SearchStrategy[bytes | None] = st.none() | lisp_sec_data | ms_rtr_data
 
 
+inner_ports = st.tuples(control_ports, control_ports)
 any_map_request: SearchStrategy[PlainMessage] = map_requests()
 
 
@@ -470,14 +473,14 @@ def ecms(
     draw: DrawFn,
     inner: SearchStrategy[PlainMessage] = any_map_request,
     security: SearchStrategy[bytes | None] = ecm_security,
+    ports: SearchStrategy[tuple[int, int]] = inner_ports,
 ) -> Ecm:
     """ECMs over IPv4 and IPv6; around a Map-Request unless told otherwise."""
     source, destination = draw(ip_pairs)
     packet = build_ip_udp(
         source,
         destination,
-        draw(control_ports),
-        draw(control_ports),
+        *draw(ports),
         draw(inner).octets(),
         hop_limit=draw(uints(8)),
     )
