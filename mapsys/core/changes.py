@@ -90,10 +90,13 @@ class Changes:
             effects.append(
                 Moved(eid, site, source, names, message.who.registrant, verdict.merge_conflict)
             )
-        if not verdict.active:
-            self._counts.added(eid)
         self._put(verdict, message)
         effects.append(Registered(eid, site, source, first=not verdict.active))
+        if not verdict.active:
+            self._counts.added(eid)
+            warning = self._counts.near_limit(eid, site)
+            if warning is not None:
+                effects.append(warning)
         return effects
 
     def expire(self, eid: EidPrefix, registrant: bytes) -> tuple[list[Effect], bytes | None]:

@@ -165,6 +165,28 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
+class NearLimit:
+    """A configured EID-Prefix that holds as many more-specifics as the operator wants to hear of.
+
+    Given once each time the number rises to the warning threshold.
+    """
+
+    prefix: EidPrefix
+    site: str
+    held: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """A Map-Reply with a single record that is longer than the path is said to carry."""
+
+    eid: EidPrefix
+    octets: int
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A Map-Request that was dealt with.
 
@@ -186,6 +208,8 @@ Effect = (
     | Withdrawn
     | Moved
     | Expired
+    | NearLimit
+    | Oversized
     | Answered
 )
 """Effects take place in the order in which the core lists them."""

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from mapsys.core import static
 from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
 from mapsys.core.details import Details
 from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint
 from mapsys.core.holes import Known
 from mapsys.core.info_server import InfoServer
+from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Budgets, Limits
 from mapsys.core.map_resolver import MapResolver
 from mapsys.core.map_server import MapServer
@@ -29,6 +31,7 @@ from mapsys.wire.map_notify import MapNotifyAck
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.map_request import MapRequest
 from mapsys.wire.message import decode
+from mapsys.wire.records import RlocRecord
 
 EXPIRY_SLICE: Final = 256
 """Registrations that one call of ``expire`` removes at most."""
@@ -43,7 +46,9 @@ class Settings:
     local: the addresses it is reached at. authority: where it may deny that an EID
     exists; empty for everywhere. map_servers: whom the Map-Resolver asks where
     there is no ALT. path_mtu: octets of a whole IP packet; None for the RFC's safe
-    sizes. wall_offset: seconds since 1970 minus the core's clock.
+    sizes. petr: locators named in place of natively-forward answers. rtrs, and
+    answer_unsigned_info: see InfoServer. wall_offset: seconds since 1970 minus the
+    core's clock.
     """
 
     sites: tuple[LispSite, ...]
@@ -55,6 +60,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     path_mtu: int | None = None
     lifetime_seconds: int = REGISTRATION_LIFETIME_SECONDS
+    petr: tuple[RlocRecord, ...] = ()
     rtrs: tuple[str, ...] = ()
     answer_unsigned_info: bool = False
     wall_offset: float = 0.0
@@ -82,11 +88,14 @@ class Engine:
         self._has_alt = has_alt
         self._also_known = tuple(also_known)
         self._notifies = NotifyQueue()
+        self.key_uses = KeyUses()
         self._writable = True
         self._configure(settings)
 
     def _configure(self, settings: Settings) -> None:
         sites = SiteTable(settings.sites)
+        for _checked in static.static_records(sites):
+            pass
         budgets = Budgets(settings.limits)
         local = LocalAddresses(settings.local)
         resolver = Resolver(self._store, sites, settings.authority, self._also_known)
@@ -96,6 +105,7 @@ class Engine:
             budgets,
             self._notifies,
             self._fresh_nonce,
+            key_uses=self.key_uses,
             wall_offset=settings.wall_offset,
             lifetime_seconds=settings.lifetime_seconds,
         )
@@ -188,11 +198,10 @@ class Engine:
         """Put new settings in force and drop what they no longer allow to be registered.
 
         Raises ValueError, with the old settings still in force, where two sites
-        share a name or a prefix.
+        share a name or a prefix, or a static mapping is not inside its site.
         """
-        SiteTable(settings.sites)
         self._configure(settings)
-        effects: list[Effect] = []
+        effects = self.install_static(now)
         cursor: EidPrefix | None = None
         while page := self._store.scan(cursor, SWEEP_PAGE):
             cursor = page[-1].eid
@@ -205,11 +214,21 @@ class Engine:
                         )
         return effects
 
+    def install_static(self, now: float) -> list[Effect]:
+        """Put the operator's own mappings in place; once after the start, too."""
+        if not self._settings.map_server:
+            return []
+        effects = static.install(self._store, self._sites, now, self._settings.wall_offset)
+        self._registrar.recount()
+        return effects
+
     def _is_still_allowed(self, eid: EidPrefix, details: Details) -> bool:
         match = self._sites.longest_match(eid)
         if match is None:
             return False
         site, rule = match
+        if details.is_static:
+            return static.is_configured(eid, self._sites)
         return (
             site.name == details.site
             and site.enabled

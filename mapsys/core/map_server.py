@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from mapsys.core.effects import Answered, Dropped, Effect, Endpoint, Repeat, Send
+from mapsys.core.effects import (
+    Answered,
+    Dropped,
+    Effect,
+    Endpoint,
+    Oversized,
+    Repeat,
+    Send,
+)
 from mapsys.core.forwarding import etr_host, inner_packet
 from mapsys.core.limiter import Budgets
 from mapsys.core.notify import CONTROL_PORT
@@ -29,7 +37,7 @@ from mapsys.eid import EidPrefix
 from mapsys.store import Mapping, Store
 from mapsys.wire.ecm import Ecm
 from mapsys.wire.map_request import MapRequestRecord
-from mapsys.wire.records import Action
+from mapsys.wire.records import Action, RlocRecord
 
 MESSAGE = "MapRequest"
 
@@ -45,13 +53,19 @@ class MapServer:
         local: LocalAddresses,
         *,
         path_mtu: int | None,
+        petr: Sequence[RlocRecord] = (),
     ) -> None:
-        """path_mtu: octets of a whole IP packet; None for the RFC's safe sizes."""
+        """path_mtu: octets of a whole IP packet; None for the RFC's safe sizes.
+
+        petr: locators of PETRs to name instead of forwarding natively; empty to say
+        natively-forward.
+        """
         self._store = store
         self._resolver = resolver
         self._budgets = budgets
         self._local = local
         self._path_mtu = path_mtu
+        self._petr = tuple(petr)
 
     def answer(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
         """Answer a Map-Request; silence where one of its EIDs is not this server's.
@@ -59,7 +73,7 @@ class MapServer:
         Everything that can be said at once goes into one Map-Reply; what an ETR has
         to answer is passed on to it.
         """
-        resolutions = [self._resolver.resolve(eid) for eid in eids]
+        resolutions = [self._decide(question, eid) for eid in eids]
         if any(r.outcome is Outcome.ELSEWHERE for r in resolutions):
             return [Dropped(question.asker, MESSAGE, Drop.NOT_AUTHORITATIVE)]
         effects: list[Effect] = []
@@ -70,6 +84,20 @@ class MapServer:
             if resolution.outcome is Outcome.FORWARD and resolution.mapping is not None:
                 effects.extend(self._forward(question, record, resolution, resolution.mapping, now))
         return effects
+
+    def _decide(self, question: Question, eid: EidPrefix) -> Resolution:
+        """The resolution, after what the site's policy makes of this asker."""
+        answer = self._resolver.resolve(eid, from_pitr=question.request.pitr)
+        if (
+            answer.outcome is Outcome.PROXY_REPLY
+            and question.request.authoritative
+            and answer.site is not None
+            and answer.site.honour_authoritative
+            and answer.mapping is not None
+            and etr_host(answer.mapping, question, self._local) is not None
+        ):
+            return replace(answer, outcome=Outcome.FORWARD)
+        return answer
 
     def _reply(self, question: Question, answers: Sequence[Resolution], now: float) -> list[Effect]:
         host = usable_itr_rloc(
@@ -88,6 +116,9 @@ class MapServer:
         effects: list[Effect] = [
             Answered(answer.eid, answer.outcome.value, _action(answer)) for answer in answers
         ]
+        octets = sum(map(len, records))
+        if octets > room:
+            effects.append(Oversized(answers[0].eid, octets, room))
         effects.append(
             Send(
                 data,
@@ -102,7 +133,7 @@ class MapServer:
     def _records(self, answer: Resolution, room: int) -> list[bytes]:
         if answer.outcome is Outcome.PROXY_REPLY and answer.mapping is not None:
             return positive_records(answer.eid, answer.mapping, self._store, room)
-        return [negative_record(answer)]
+        return [negative_record(answer, self._petr)]
 
     def _forward(
         self,

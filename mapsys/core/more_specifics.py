@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from mapsys.core.effects import NearLimit
 from mapsys.core.site import EidRule, SiteTable
 from mapsys.eid import EidPrefix
 from mapsys.store import Store
@@ -17,10 +18,16 @@ class MoreSpecifics:
 
     def __init__(self, store: Store, sites: SiteTable) -> None:
         """Counts what the store already holds."""
+        self._store = store
         self._sites = sites
         self._counts: Counter[EidPrefix] = Counter()
+        self.recount()
+
+    def recount(self) -> None:
+        """Count what the store holds, from nothing."""
+        self._counts.clear()
         cursor: EidPrefix | None = None
-        while page := store.scan(cursor, PAGE):
+        while page := self._store.scan(cursor, PAGE):
             for mapping in page:
                 self.added(mapping.eid)
             cursor = page[-1].eid
@@ -30,6 +37,13 @@ class MoreSpecifics:
         rule = self._rule_above(eid)
         if rule is not None:
             self._counts[rule.prefix] += 1
+
+    def near_limit(self, eid: EidPrefix, site: str) -> NearLimit | None:
+        """A warning where the prefix just registered reached its rule's threshold."""
+        rule = self._rule_above(eid)
+        if rule is None or self._counts[rule.prefix] != rule.more_specifics_warning:
+            return None
+        return NearLimit(rule.prefix, site, self._counts[rule.prefix], rule.more_specifics_limit)
 
     def removed(self, eid: EidPrefix) -> None:
         """A prefix is no longer registered."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from mapsys.core.admission import MESSAGE, Authenticated
 from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Refreshed, Send
+from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Budgets
 from mapsys.core.notify import CONTROL_PORT
 from mapsys.core.reasons import Drop
@@ -34,6 +35,7 @@ def refresher(
     budgets: Budgets,
     is_writable: Callable[[], bool],
     *,
+    key_uses: KeyUses,
     register: MapRegister,
     who: Authenticated,
     held: Sequence[tuple[EidPrefix, int]],
@@ -73,6 +75,7 @@ def refresher(
             store.raise_nonce(who.mark, nonce)
         elif who.check is Check.OCTETS and store.is_superseded(new_digest, now):
             return None
+        key_uses.note(site.name, key, who.secret, now)
         replaced = None
         for eid, lifetime in held:
             previous = store.touch(eid, who.registrant, deadline=now + lifetime, digest=new_digest)

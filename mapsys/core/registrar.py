@@ -16,6 +16,7 @@ from mapsys.core.effects import (
     Refused,
     Send,
 )
+from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Budgets
 from mapsys.core.more_specifics import MoreSpecifics
 from mapsys.core.notify import CONTROL_PORT, NotifyQueue, acknowledge
@@ -49,10 +50,12 @@ class Registrar:
         notifies: NotifyQueue,
         fresh_nonce: Callable[[], int],
         *,
+        key_uses: KeyUses,
         wall_offset: float,
         lifetime_seconds: int,
     ) -> None:
         self._store = store
+        self._key_uses = key_uses
         self._sites = sites
         self._budgets = budgets
         self._notifies = notifies
@@ -94,6 +97,10 @@ class Registrar:
             merging = [r for r in active if Details.unpack(r.details).merges]
             effects.extend(self._tell(merging, published, now))
         return effects
+
+    def recount(self) -> None:
+        """Count the more-specifics anew, after the store was changed from elsewhere."""
+        self.counts.recount()
 
     def _judge(
         self,
@@ -140,6 +147,7 @@ class Registrar:
     def _carry_out(self, verdicts: Sequence[Verdict], message: Message) -> list[Effect]:
         who, register, now = message.who, message.register, message.now
         to_tell = [(self._to_tell(v, who), v.published) for v in verdicts]
+        self._key_uses.note(who.site.name, who.key, who.secret, now)
         if who.check is Check.NONCE:
             self._store.raise_nonce(who.mark, register.nonce)
         effects: list[Effect] = []
@@ -180,6 +188,7 @@ class Registrar:
             self._store,
             self._budgets,
             lambda: self.writable,
+            key_uses=self._key_uses,
             register=message.register,
             who=message.who,
             held=held,

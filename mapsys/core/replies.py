@@ -14,7 +14,7 @@ from mapsys.eid import EidPrefix
 from mapsys.store import Mapping, Store
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.map_reply import MapReply
-from mapsys.wire.records import EidRecord
+from mapsys.wire.records import Action, EidRecord, RlocRecord
 
 _HEAD: Final = struct.Struct("!IQ")
 MAX_RECORDS: Final = 255
@@ -35,17 +35,18 @@ def assemble(nonce: int, records: Sequence[bytes]) -> bytes:
     return _HEAD.pack(MapReply.TYPE << 28 | len(records), nonce) + b"".join(records)
 
 
-def negative_record(answer: Resolution) -> bytes:
-    """The locator-less record of a negative answer."""
+def negative_record(answer: Resolution, petr: tuple[RlocRecord, ...] = ()) -> bytes:
+    """The record of a negative answer: without locators, or leading to a PETR.
+
+    petr: locators given where the answer would be to forward natively, so that
+    even what is no LISP site is reached through the PETR (RFC 6832, 6).
+    """
     if answer.negative is None:
         raise ValueError(f"the answer to {answer.eid} is not negative")
-    return locatorless(answer.negative, answer.action, answer.ttl_minutes)
-
-
-def locatorless(prefix: EidPrefix, action: int, ttl_minutes: int) -> bytes:
-    """A record that tells an ITR what to do with a prefix that has no locators."""
-    eid, mask_len = from_eid_prefix(prefix)
-    return EidRecord(ttl_minutes, eid, mask_len, action=action).octets()
+    eid, mask_len = from_eid_prefix(answer.negative)
+    if petr and answer.action is Action.NATIVELY_FORWARD:
+        return EidRecord(answer.ttl_minutes, eid, mask_len, petr).octets()
+    return EidRecord(answer.ttl_minutes, eid, mask_len, action=answer.action).octets()
 
 
 def positive_records(eid: EidPrefix, mapping: Mapping, store: Store, room: int) -> list[bytes]:

@@ -46,7 +46,7 @@ class Why(StrEnum):
     REGISTERED = "registered; its ETR answers"
     NOT_REGISTERED = "a site holds it, and nobody registers it at present"
     NOT_LISP = "no site holds it: a hole in what this server has authority for"
-    POLICY = "the site's policy denies it"
+    POLICY = "the site's policy denies it to this asker"
     NOT_OURS = "outside what this server has authority for"
 
 
@@ -89,34 +89,39 @@ class Resolver:
         self._authority = tuple(authority)
         self._known: tuple[Known, ...] = (store, sites, *also_known)
 
-    def resolve(self, eid: EidPrefix) -> Resolution:
+    def resolve(self, eid: EidPrefix, *, from_pitr: bool = False) -> Resolution:
         """The answer to a question about an EID or EID-Prefix.
+
+        from_pitr: a PITR asks, which a site may treat in its own way.
 
         A prefix of which only parts are known is answered for its first EID: a
         negative answer for the whole would deny the parts.
         """
-        answer = self._resolve(eid)
+        answer = self._resolve(eid, from_pitr)
         if answer is None:
             first = EidPrefix(eid.instance_id, eid.family, eid.network, WIDTH_BITS[eid.family])
-            answer = self._resolve(first)
+            answer = self._resolve(first, from_pitr)
         if answer is None:
             raise AssertionError(f"{eid} is neither known nor free")
         return answer
 
-    def _resolve(self, eid: EidPrefix) -> Resolution | None:
+    def _resolve(self, eid: EidPrefix, from_pitr: bool) -> Resolution | None:
         configured = self._sites.longest_match(eid)
         if configured is None:
             return self._unconfigured(eid)
         site, rule = configured
-        if site.deny_action is not None:
-            temporary = site.deny_action == Action.SEND_MAP_REQUEST
+        denied = site.deny_action
+        if denied is None and from_pitr:
+            denied = site.pitr_action
+        if denied is not None:
+            temporary = denied == Action.SEND_MAP_REQUEST
             return Resolution(
                 eid,
                 Outcome.NEGATIVE,
                 Why.POLICY,
                 site,
                 negative=rule.prefix,
-                action=Action(site.deny_action),
+                action=Action(denied),
                 ttl_minutes=TTL_NOT_REGISTERED_MINUTES if temporary else TTL_NOT_LISP_MINUTES,
             )
         mapping = self._store.longest_match(eid)

@@ -11,6 +11,7 @@ from mapsys.core.holes import free_part
 from mapsys.eid import EidPrefix
 from mapsys.table import PrefixTable
 from mapsys.wire.auth import Key
+from mapsys.wire.records import EidRecord
 
 MORE_SPECIFICS_LIMIT: Final = 10_000
 """More-specific EID-Prefixes a site may hold inside one of its own, unless configured."""
@@ -82,7 +83,11 @@ class LispSite:
     notify_to_source: answer to the Map-Register's source port instead of 4342.
     records_only_mac: also accept a MAC over the records without the trailer, the
     narrow reading of RFC 9301, 5.6.
+    honour_authoritative: where a Map-Request wants the site's own answer (A bit),
+    pass it on even though proxy replies were asked for.
     deny_action: the action code for everyone who asks for this site; None answers.
+    pitr_action: the action code for PITRs alone (p bit); None treats them alike.
+    static: mappings that the operator has registered, reply-ready.
     """
 
     name: str
@@ -96,6 +101,8 @@ class LispSite:
     records_only_mac: bool = False
     honour_authoritative: bool = False
     deny_action: int | None = None
+    pitr_action: int | None = None
+    static: tuple[EidRecord, ...] = ()
     _by_key_id: dict[int, SiteKey] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
