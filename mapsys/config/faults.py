@@ -56,9 +56,6 @@ class Faults:
             raise TooManyFaultsError
         self._faults.append(fault)
 
-    def __bool__(self) -> bool:
-        return bool(self._faults)
-
     def raise_if_any(self) -> None:
         """Raises ConfigError with everything noted so far."""
         if self._faults:
