@@ -29,7 +29,7 @@ from alt.effects import (
     Teardown,
     Withdraw,
 )
-from alt.model import AltConfig, Tunnel
+from alt.model import AltConfig
 
 FAULTS: Final = (
     "command-refused",
@@ -74,6 +74,7 @@ class Speaker:
         self._up: set[str] = set()
         self._waiters: dict[int, asyncio.Future[tuple[str, ...]]] = {}
         self._reload_wanted = asyncio.Event()
+        self._connected = asyncio.Event()
         self.supervisor = Supervisor(
             self._socket_path,
             namespace=namespace,
@@ -147,7 +148,7 @@ class Speaker:
 
     def _ready(self) -> None:
         self.reader.restart()
-        self.window.clear()
+        self._connected.set()
 
     def _line(self, line: bytes) -> None:
         if line.startswith(b"{"):
@@ -177,6 +178,7 @@ class Speaker:
 
     def _lost(self, why: str) -> None:
         self._fault("speaker-lost", f"ExaBGP is gone: {why}; it is started again")
+        self._connected.clear()
         self.window.clear()
         self._up.clear()
         for waiter in self._waiters.values():
@@ -185,6 +187,8 @@ class Speaker:
         self._on_event(SpeakerLost())
 
     def _flush(self) -> None:
+        if not self._connected.is_set():
+            return
         for command in self.window.ready(asyncio.get_running_loop().time()):
             self.supervisor.write(command.line)
 
@@ -217,6 +221,7 @@ class Speaker:
         """A frozen ExaBGP answers nothing; it is killed, so that another can take over."""
         while True:
             await asyncio.sleep(self._timing.ping)
+            await self._connected.wait()
             oldest = self.window.oldest()
             now = asyncio.get_running_loop().time()
             if oldest is None:
@@ -250,8 +255,10 @@ class Speaker:
         """Have the file in place read, and see to it that it was.
 
         ExaBGP answers "done" also where it drops the request, so what it shows
-        afterwards is compared; what does not help is a restart.
+        afterwards is compared; where nothing else helps, it is restarted. A process
+        that has just been started may have read the file before it was replaced.
         """
+        await self._connected.wait()
         for _ in range(self._timing.reload_tries):
             try:
                 await self._ask(self._dialect.reload)

@@ -1,0 +1,1 @@
+"""The ALT control plane: delegations, policy, RIBs, and BGP by ExaBGP."""
