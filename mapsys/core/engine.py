@@ -110,7 +110,14 @@ class Engine:
             lifetime_seconds=settings.lifetime_seconds,
         )
         registrar.writable = self._writable
-        map_server = MapServer(self._store, resolver, budgets, local, path_mtu=settings.path_mtu)
+        map_server = MapServer(
+            self._store,
+            resolver,
+            budgets,
+            local,
+            path_mtu=settings.path_mtu,
+            petr=settings.petr,
+        )
         self._settings = settings
         self._sites = sites
         self._budgets = budgets
