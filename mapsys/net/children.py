@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import os
+import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from mapsys.net.log import Event, Logger
@@ -17,6 +21,9 @@ STEADY_SECONDS: Final = 60.0
 
 STOP_SECONDS: Final = 5.0
 """From SIGTERM to SIGKILL."""
+
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None)
 
 
 class Child:
@@ -78,7 +85,10 @@ class Child:
         """Run it to its end; says how it ended."""
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._argv, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+                *self._argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=partial(_end_with_parent, os.getpid()),
             )
         except OSError as error:
             return f"cannot be started: {error}"
@@ -100,3 +110,14 @@ class Child:
             with suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), self._stop_seconds)
                 return
+
+
+def _end_with_parent(parent: int) -> None:
+    """Between fork and exec: have the kernel end this process when the daemon dies.
+
+    Children ask for that themselves too, but only once they have started up; a
+    daemon killed before then would leave them behind.
+    """
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from enum import StrEnum
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
@@ -41,6 +42,22 @@ class Event(StrEnum):
 Logger = FilteringBoundLogger
 
 
+class _Lines:
+    """A stream whose failure costs lines, not the service: a full disk, a reader that left."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def open_log(stream: TextIO | None = None) -> Logger:
     """A logger to a stream, standard error by default."""
     out = sys.stderr if stream is None else stream
@@ -50,7 +67,7 @@ def open_log(stream: TextIO | None = None) -> Logger:
     )
     time_format = "%H:%M:%S" if terminal else "iso"
     logger: Logger = structlog.wrap_logger(
-        structlog.PrintLogger(out),
+        structlog.WriteLogger(cast(TextIO, _Lines(out))),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt=time_format, utc=not terminal),

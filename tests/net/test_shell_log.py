@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from typing import Any
@@ -140,3 +141,23 @@ def test_a_person_at_a_terminal_reads_text() -> None:
     assert "reload-refused" in out.getvalue()
     assert "a reason" in out.getvalue()
     assert not out.getvalue().startswith("{")
+
+
+class FullDisk(io.StringIO):
+    """A stream that refuses everything while it is full."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_a_log_that_cannot_be_written_stops_nothing() -> None:
+    out = FullDisk()
+    log = open_log(out)
+    log.info(Event.READY)
+    out.full = False
+    log.info(Event.STOPPED)
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["stopped"]

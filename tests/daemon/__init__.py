@@ -1,0 +1,1 @@
+"""The daemon as a real process, and what it is put together from."""
