@@ -104,7 +104,8 @@ def from_eid_prefix(prefix: EidPrefix) -> tuple[Address, int]:
     """The canonical address and EID mask-len of an EID-Prefix.
 
     An instance-ID other than 0 is an Instance ID LCAF around the address, save
-    for (S,G), whose LCAF holds it; the mask-len of (S,G) is 0.
+    for (S,G), whose LCAF holds it; the mask-len of (S,G) is 0. Raises ValueError
+    for a prefix of names that ends inside an octet, which no record can say.
     """
     address, mask_len = _from_prefix(prefix)
     if prefix.instance_id and not isinstance(address, MulticastInfo):
@@ -122,6 +123,8 @@ def _from_prefix(prefix: EidPrefix) -> tuple[Address, int]:
         case Family.MAC:
             return Mac(octets), prefix.length
         case Family.NAME:
+            if prefix.length % 8:
+                raise ValueError(f"a prefix of names of {prefix.length} bits")
             return DistinguishedName(octets[: prefix.length // 8]), prefix.length + 8
         case Family.OPAQUE:
             reader = Reader(prefix.opaque_octets())

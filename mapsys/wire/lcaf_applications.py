@@ -14,9 +14,6 @@ from mapsys.wire.lcaf_base import Lcaf, NestedReader
 UNDERSTOOD_OUIS: Final[frozenset[int]] = frozenset()
 """Vendors whose private formats mean something here: none do."""
 
-NO_ALTITUDE: Final = 0x7FFFFFFF
-"""The altitude of a place whose height is not told (RFC 8060, 4.3)."""
-
 _HEMISPHERE: Final = 0x8000
 _HOP_LOOKUP: Final = 4
 _HOP_PROBE: Final = 2
@@ -119,8 +116,8 @@ class GeoCoordinates(Lcaf):
     """Type 5: an address with its place on Earth, in WGS 84 (4.3).
 
     Degrees are 15 bits wide and north or east is a flag of its own; no range is
-    checked. altitude_metres: above sea level, signed 32 bits; NO_ALTITUDE where
-    it is not told.
+    checked. altitude_metres: above sea level, signed 32 bits; 0x7fffffff where it
+    is not told.
     """
 
     TYPE = 5

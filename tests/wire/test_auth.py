@@ -162,8 +162,10 @@ def test_secret_is_not_shown() -> None:
     assert not hasattr(KEY, "__dict__")
 
 
-@given(st.binary(max_size=200), st.lists(st.binary(max_size=80), max_size=3))
-def test_prekeyed_hmac_is_hmac(key: bytes, parts: list[bytes]) -> None:
+@pytest.mark.parametrize("key_octets", [0, 1, 63, 64, 65, 200])
+@given(parts=st.lists(st.binary(max_size=80), max_size=3), data=st.data())
+def test_prekeyed_hmac_is_hmac(key_octets: int, parts: list[bytes], data: st.DataObject) -> None:
+    key = data.draw(drawn.octets(key_octets))
     for name in ("sha1", "sha256"):
         prekeyed = PrekeyedHmac(key, name)
         assert prekeyed.mac(parts) == hmac.digest(key, b"".join(parts), name)

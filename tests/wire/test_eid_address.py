@@ -146,6 +146,11 @@ def test_name_of_thirty_octets_is_the_longest() -> None:
     assert from_eid_prefix(to_eid_prefix(name, 248)) == (name, 248)
 
 
+def test_prefix_of_names_that_ends_inside_an_octet_has_no_address() -> None:
+    with pytest.raises(ValueError, match="13 bits"):
+        from_eid_prefix(EidPrefix.parse('"ietf"').truncated(13))
+
+
 def test_addresses_say_their_text() -> None:
     assert ip_address("192.0.2.1").text == "192.0.2.1"
     assert ip_address("2001:DB8:0:0::1").text == "2001:db8::1"
