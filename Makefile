@@ -3,7 +3,7 @@
 .PHONY: help run test check test-long bench bench-quick
 
 help:
-	@echo "make run          start the demo on loopback (LISTEN=, HTTP=, CONFIG=, PYTHON=)"
+	@echo "make run          start the demo on loopback (LISTEN=, HTTP=, STATE=, CONFIG=, PYTHON=)"
 	@echo "make test         install what the tests need and run everything"
 	@echo "make check        format, lint, types and the fast tests"
 	@echo "make test-long    the tests that are too slow for every day"
@@ -27,4 +27,4 @@ bench:
 bench-quick:
 	@scripts/bench.sh --quick
 
-export LISTEN HTTP CONFIG PYTHON VENV
+export LISTEN HTTP STATE CONFIG PYTHON VENV

@@ -2,7 +2,8 @@
 # Start the demo: Map-Server, Map-Resolver and HTTP status on loopback.
 #
 # CONFIG=file                another configuration
-# LISTEN=address:port ...    other control addresses, HTTP=address:port another status address
+# STATE=folder               another place for its state
+# LISTEN=address:port ...    other control addresses; HTTP=address:port another status address
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,5 +12,6 @@ set -- run -c "${CONFIG:-deploy/demo/mapsys.yaml}"
 for address in ${LISTEN:-}; do
     set -- "$@" --listen "$address"
 done
+[ -z "${STATE:-}" ] || set -- "$@" --state "$STATE"
 [ -z "${HTTP:-}" ] || set -- "$@" --http "$HTTP"
 exec "${VENV:-.venv}/bin/mapsys" "$@"
