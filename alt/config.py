@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -170,9 +171,18 @@ _UNSET_KEY: Final = -1
 """Stands for the instance-ID until that is known."""
 
 
+_MD5_SECRET: Final = re.compile(rb"[!#-&(-:<-Z^-z|~]{1,80}")
+"""What ExaBGP's file can hold and TCP MD5 can use (at most 80 octets)."""
+
+
 def _check_tunnel(value: Value, tunnel: Tunnel) -> None:
     if not tunnel.families:
         value.fault("the tunnel has no address of its own; give inner: or inner6: or both")
+    if tunnel.md5 is not None and not _MD5_SECRET.fullmatch(tunnel.md5.reveal()):
+        value.at("md5-secret" if tunnel.md5.file is None else "md5-secret-file").fault(
+            "the secret has to be 1 to 80 printable ASCII characters without blanks,"
+            " quotes, backslashes, braces and semicolons"
+        )
     outer = ip_address(tunnel.remote)
     if tunnel.local is not None and ip_address(tunnel.local).version != outer.version:
         value.at("local").fault(f"is not of the family of remote: {tunnel.remote}")
@@ -203,7 +213,7 @@ TUNNEL: Final = Record(
         to="graceful_seconds",
     ),
     Field("md5-secret-file", SecretFile(), default=None, to="md5"),
-    Field("md5-secret", SecretText()),
+    Field("md5-secret", SecretText(), to="md5"),
     Field("gtsm", Boolean(), default=False),
     Field("mtu", Integer(1_280, 65_535), default=None),
     Field("checksum", Boolean(), default=False),

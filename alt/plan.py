@@ -144,12 +144,13 @@ def _delegations(config: AltConfig, delegations: Delegations, today: date) -> It
             and delegation.providers
             and around.holder not in delegation.providers
             and around.holder not in delegation.lineage
+            and not {config.name, *config.siblings} & set(delegation.providers)
         ):
             yield Finding(
                 (*steps, "provider"),
                 f"{block} lies in {around.block} of {around.holder}, which is not among its"
                 f" providers; if the site left, add {around.holder} to lineage:",
-                is_error=False,
+                is_error=any(own.covers(block) for own in config.blocks),
             )
         if delegation.valid_until is not None and delegation.valid_until < today:
             yield Finding(
@@ -206,11 +207,12 @@ def _tunnels(config: AltConfig) -> Iterator[Finding]:
     eids = {*config.blocks, *config.backup_blocks, *(d.block for d in config.delegations)}
     for number, tunnel in enumerate(config.tunnels):
         remote = tunnel.remote_as_eid(config.instance_id)
-        inside = sorted(block for block in eids if block.covers(remote))
+        inside = [block for block in eids if block.covers(remote)]
         if inside:
+            block = max(inside, key=lambda covering: covering.length)
             yield Finding(
                 ("tunnels", number, "remote"),
-                f"{tunnel.remote} lies in the EID block {inside[0]}: the tunnel's own packets"
+                f"{tunnel.remote} lies in the EID block {block}: the tunnel's own packets"
                 " would be routed into the tunnel; a remote is an RLOC",
             )
         if tunnel.role is Role.SIBLING and not config.blocks:
