@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapsys.config.dump import dump
@@ -56,6 +56,7 @@ def test_a_hidden_secret_does_not_pass_for_a_real_one(tmp_path: Path) -> None:
     assert all("write the secret" in fault.message for fault in caught.value.faults)
 
 
+@settings(max_examples=40)
 @given(name=st.text(alphabet=st.characters(codec="utf-8"), max_size=7))
 def test_any_name_as_eid_survives(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("dump")
