@@ -64,6 +64,9 @@ def _open(path: Path, schema: str) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         _prepare(connection, path, schema)
+        # One flipped bit makes a BLOB a TEXT, which need not be UTF-8. It is the
+        # checksums that say what is damaged.
+        connection.text_factory = bytes
     except sqlite3.Error as error:
         connection.close()
         raise in_words(error, path) from error
@@ -101,8 +104,8 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
         raise in_words(error, path) from error
-    if verdict != "ok":
-        raise _damaged(path, verdict)
+    if verdict != b"ok":
+        raise _damaged(path, verdict.decode("utf-8", "replace"))
 
 
 def in_words(error: sqlite3.Error, path: Path) -> JournalError:

@@ -82,7 +82,7 @@ class StateTables:
             for change in read_changes(row.octets):
                 self._take_in(change, row.service - row.now)
         self._connection.executemany(
-            "UPDATE held SET change = touched(change, ?, ?) WHERE key = ?",
+            "UPDATE held SET change = touched(CAST(change AS BLOB), ?, ?) WHERE key = ?",
             [(*stamp, key) for key, stamp in self._touches.items()],
         )
         last = rows[-1]
