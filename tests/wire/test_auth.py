@@ -7,7 +7,7 @@ import hmac
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapsys.wire.address import NoAddress
@@ -39,6 +39,7 @@ def register(algorithm_id: int, length: int) -> bytes:
 
 
 @pytest.mark.parametrize(("algorithm_id", "length"), ALGORITHM_AND_LENGTH)
+@settings(max_examples=30)
 @given(secret=st.binary(max_size=200), message=drawn.map_registers())
 def test_signed_message_verifies_with_its_secret_only(
     algorithm_id: int, length: int, secret: bytes, message: MapRegister
@@ -163,6 +164,7 @@ def test_secret_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("key_octets", [0, 1, 63, 64, 65, 200])
+@settings(max_examples=30)
 @given(parts=st.lists(st.binary(max_size=80), max_size=3), data=st.data())
 def test_prekeyed_hmac_is_hmac(key_octets: int, parts: list[bytes], data: st.DataObject) -> None:
     key = data.draw(drawn.octets(key_octets))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from mapsys.wire.ecm import Ecm
 from mapsys.wire.errors import WireError
@@ -13,6 +13,7 @@ from mapsys.wire.message import decode
 from tests import strategies as drawn
 
 
+@settings(max_examples=50)
 @given(drawn.ecms())
 def test_passing_on_leaves_the_inner_packet_alone(ecm: Ecm) -> None:
     passed_on = dataclasses.replace(ecm, to_etr=True, security=None)
@@ -21,6 +22,7 @@ def test_passing_on_leaves_the_inner_packet_alone(ecm: Ecm) -> None:
     assert passed_on.payload == ecm.message.octets()
 
 
+@settings(max_examples=50)
 @given(drawn.ecms())
 def test_headers_say_where_the_message_came_from(ecm: Ecm) -> None:
     again = decode(ecm.octets())
