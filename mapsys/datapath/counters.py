@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
 
 from mapsys.core.effects import (
     Answered,
@@ -75,6 +75,20 @@ def split_name(name: str) -> tuple[str, dict[str, str]]:
     return metric, dict(zip(METRICS[metric].labels, values, strict=True))
 
 
+_COUNTED: Final[dict[type, Callable[[Any], tuple[str, int]]]] = {
+    Answered: lambda effect: ("answered." + effect.outcome, 1),
+    Refreshed: lambda effect: ("refreshed", effect.records),
+    Dropped: lambda effect: (counter_name("dropped", effect.message_type, effect.reason), 1),
+    Refused: lambda effect: (counter_name("refused", effect.reason), 1),
+    Registered: lambda effect: ("registered." + ("first" if effect.first else "changed"), 1),
+    Withdrawn: lambda _: ("withdrawn", 1),
+    Moved: lambda _: ("moved", 1),
+    Expired: lambda _: ("expired", 1),
+    Inject: lambda _: ("injected", 1),
+}
+"""Name and count by the effect's type; datagrams sent are counted where they are sent."""
+
+
 class Counters:
     """Totals since start; a name stands here once it has happened."""
 
@@ -90,24 +104,10 @@ class Counters:
         return dict(self._totals)
 
     def fold(self, effects: Iterable[Effect]) -> None:
-        """Count what took place; datagrams sent are counted where they are sent."""
+        """Count what took place."""
+        totals = self._totals
         for effect in effects:
-            match effect:
-                case Refreshed():
-                    self.add("refreshed", effect.records)
-                case Answered():
-                    self.add(counter_name("answered", effect.outcome))
-                case Dropped():
-                    self.add(counter_name("dropped", effect.message_type, effect.reason))
-                case Refused():
-                    self.add(counter_name("refused", effect.reason))
-                case Registered():
-                    self.add("registered.first" if effect.first else "registered.changed")
-                case Withdrawn():
-                    self.add("withdrawn")
-                case Moved():
-                    self.add("moved")
-                case Expired():
-                    self.add("expired")
-                case Inject():
-                    self.add("injected")
+            counted = _COUNTED.get(type(effect))
+            if counted is not None:
+                name, count = counted(effect)
+                totals[name] = totals.get(name, 0) + count

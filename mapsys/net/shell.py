@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
-from mapsys.core.effects import Datagram, Effect, Endpoint, Inject, Send
+from mapsys.core.effects import Answered, Datagram, Effect, Endpoint, Inject, Send
 from mapsys.datapath.contract import Datapath
 from mapsys.datapath.counters import Counters
 from mapsys.net.log import Event, Logger
@@ -21,6 +21,9 @@ EXPIRY_PAUSE_SECONDS: Final = 0.05
 
 Observer = Callable[[Sequence[Effect], float], None]
 """Told what took place and when, on the core's clock, after it has been carried out."""
+
+_EVERYDAY: Final = frozenset({Send, Answered})
+"""Counted, and not told to observers: they come with every packet."""
 
 
 class Core(Protocol):
@@ -57,14 +60,14 @@ class Shell:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._counters = Counters()
-        self._observers: list[Observer] = [self._count]
+        self._observers: list[Observer] = []
         self._watched: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._reading = False
 
     def subscribe(self, observer: Observer) -> None:
-        """Tell an observer everything that takes place from now on, Sends included."""
+        """Tell an observer what takes place from now on, save Sends and answers."""
         self._observers.append(observer)
 
     def start(self) -> None:
@@ -151,11 +154,11 @@ class Shell:
         self._tell(effects, now)
 
     def _tell(self, effects: Sequence[Effect], now: float) -> None:
-        for observer in self._observers:
-            observer(effects, now)
-
-    def _count(self, effects: Sequence[Effect], _: float) -> None:
         self._counters.fold(effects)
+        notable = [effect for effect in effects if type(effect) not in _EVERYDAY]
+        if notable:
+            for observer in self._observers:
+                observer(notable, now)
 
     def _after_batch(self, now: float) -> None:
         self._commit()

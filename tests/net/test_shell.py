@@ -117,7 +117,7 @@ def test_a_datagram_comes_back_as_the_core_decides() -> None:
         stage.peer.send(b"\x10one", stage.address)
         assert await stage.receive() == b"\x20\x10one"
         assert stage.batches == 1
-        assert [type(effect) for effect in stage.seen] == [Send, Answered]
+        assert stage.seen == []
         totals = stage.shell.totals()
         assert totals["answered.proxy-reply"] == 1
         assert totals["received.MapRequest.ipv4"] == 1
@@ -125,7 +125,7 @@ def test_a_datagram_comes_back_as_the_core_decides() -> None:
     play(scene)
 
 
-def test_an_answer_that_is_repeated_is_told_to_observers_too() -> None:
+def test_an_answer_that_is_repeated_is_counted_like_the_first() -> None:
     class RepeatingCore(EchoCore):
         def handle(self, datagram: Datagram, now: float) -> list[Effect]:
             reply = b"\x20\x00\x00\x01" + datagram.data[4:12]
@@ -140,7 +140,6 @@ def test_an_answer_that_is_repeated_is_told_to_observers_too() -> None:
         assert totals["answered.proxy-reply"] == 2
         assert totals["repeated.request"] == 1
         assert totals["punted"] == 1
-        assert stage.seen.count(Answered(EID, "proxy-reply")) == 2
 
     play(scene, RepeatingCore)
 
@@ -275,7 +274,7 @@ def test_a_stopped_shell_reads_nothing_and_still_releases() -> None:
         stage.shell.stop()
         stage.peer.send(b"\x10", stage.address)
         await asyncio.sleep(0.05)
-        assert stage.seen == []
+        assert stage.datapath.counters().get("punted", 0) == 0
         stage.shell.committed(1)
         assert await stage.receive() == b"\x40last"
 
@@ -292,5 +291,6 @@ def test_effects_from_outside_a_turn_are_carried_out_and_committed() -> None:
         assert await stage.receive() == b"\x40"
         assert stage.batches == 1
         assert stage.shell.totals()["dropped.MapRegister.no-site"] == 1
+        assert stage.seen == [effects[1]]
 
     play(scene)
