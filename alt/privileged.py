@@ -48,7 +48,10 @@ class Privileges(Protocol):
 
 
 class OverlayPrivileges:
-    """Privileges by doing it in this process, which has the capabilities."""
+    """Privileges by doing it in this process, which has the capabilities.
+
+    Not from inside an event loop: the netlink library runs one of its own.
+    """
 
     def __init__(self, overlay: str) -> None:
         """Makes the overlay. Raises TunnelError."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -148,7 +147,11 @@ class TunnelCounters:
     octets_in: int = 0
     packets_out: int = 0
     octets_out: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def drop(self, reason: str) -> None:
+        """Count one packet that went nowhere."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
 
 Receive = Callable[[str, bytes], None]

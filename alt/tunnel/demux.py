@@ -52,10 +52,10 @@ class GreEndpoint:
         counters = self.counters
         version = packet[0] >> 4 if packet else 0
         if version != (4 if protocol == IPV4_PAYLOAD else 6):
-            counters.dropped["protocol-mismatch"] += 1
+            counters.drop("protocol-mismatch")
             return False
         if sequence is not None and not self._window.accept(sequence):
-            counters.dropped["out-of-sequence"] += 1
+            counters.drop("out-of-sequence")
             return False
         counters.packets_in += 1
         counters.octets_in += len(packet)

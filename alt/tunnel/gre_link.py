@@ -6,6 +6,7 @@ where it was made, its inner side goes to the overlay.
 
 from __future__ import annotations
 
+import socket
 from typing import Any, Final
 
 from pyroute2 import IPRoute  # type: ignore[import-untyped]
@@ -41,25 +42,28 @@ def make_message(spec: TunnelSpec, device: str) -> Any:
         | (KEY_PRESENT if spec.key is not None else 0)
         | (SEQUENCE_PRESENT if spec.sequence else 0)
     )
-    data: list[tuple[str, object]] = [("IFLA_GRE_IFLAGS", flags), ("IFLA_GRE_OFLAGS", flags)]
-    if spec.key is not None:
-        data += [("IFLA_GRE_IKEY", spec.key), ("IFLA_GRE_OKEY", spec.key)]
-    if spec.local is not None:
-        data.append(("IFLA_GRE_LOCAL", spec.local))
-    data += [("IFLA_GRE_REMOTE", spec.remote), ("IFLA_GRE_TTL", OUTER_TTL)]
     if spec.outer_version == 4:
-        kind = "gre"
-        data += [("IFLA_GRE_PMTUDISC", 0), ("IFLA_GRE_IGNORE_DF", 1)]
+        kind, prefix = "gre", "IFLA_GRE_"
+        last = [("PMTUDISC", 0), ("IGNORE_DF", 1)]
     else:
-        kind = "ip6gre"
-        data.append(("IFLA_GRE_FLAGS", _NO_ENCAPSULATION_LIMIT))
+        kind, prefix = "ip6gre", "IFLA_IP6GRE_"
+        last = [("FLAGS", _NO_ENCAPSULATION_LIMIT)]
+        # The kernel wants network order; only for gre does the encoder see to it.
+        flags = socket.htons(flags)
+    data: list[tuple[str, object]] = [("IFLAGS", flags), ("OFLAGS", flags)]
+    if spec.key is not None:
+        data += [("IKEY", spec.key), ("OKEY", spec.key)]
+    if spec.local is not None:
+        data.append(("LOCAL", spec.local))
+    data += [("REMOTE", spec.remote), ("TTL", OUTER_TTL), *last]
+    attributes = [(prefix + name, value) for name, value in data]
     message = ifinfmsg()
     message["attrs"] = [
         ("IFLA_IFNAME", device),
         ("IFLA_MTU", spec.inner_mtu),
         (
             "IFLA_LINKINFO",
-            {"attrs": [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": data})]},
+            {"attrs": [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": attributes})]},
         ),
     ]
     return message

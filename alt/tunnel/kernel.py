@@ -81,7 +81,7 @@ class KernelBackend:
         try:
             tunnel.capture.sendto(packet, tunnel.to_ipv4 if packet[0] >> 4 == 4 else tunnel.to_ipv6)
         except OSError as error:
-            counters.dropped[send_reason(error)] += 1
+            counters.drop(send_reason(error))
             return
         counters.packets_out += 1
         counters.octets_out += len(packet)
@@ -107,7 +107,7 @@ class KernelBackend:
             except BlockingIOError:
                 return
             except OSError:
-                counters.dropped["unreachable"] += 1  # the device went down meanwhile
+                counters.drop("unreachable")  # the device went down meanwhile
                 return
             counters.packets_in += 1
             counters.octets_in += len(packet)

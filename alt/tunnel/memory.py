@@ -86,7 +86,7 @@ class MemoryBackend:
             endpoint.counters.packets_out += 1
             endpoint.counters.octets_out += len(packet)
         else:
-            endpoint.counters.dropped["congested"] += 1
+            endpoint.counters.drop("congested")
 
     def arrive(self, source: str, octets: bytes) -> None:
         """A GRE packet from the underlay."""

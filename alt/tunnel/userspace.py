@@ -93,7 +93,7 @@ class UserspaceBackend:
             os.write(tunnel.tun, packet)
         except OSError:
             # Its queue is full, or it looked into the packet and disliked it.
-            tunnel.endpoint.counters.dropped["stack-refused"] += 1
+            tunnel.endpoint.counters.drop("stack-refused")
 
     def counters(self) -> Mapping[str, TunnelCounters]:
         return self._demultiplexer.counters()
@@ -144,7 +144,7 @@ class UserspaceBackend:
             except BlockingIOError:
                 return
             if destination_of(packet) in self._remotes:
-                tunnel.endpoint.counters.dropped["to-tunnel-remote"] += 1
+                tunnel.endpoint.counters.drop("to-tunnel-remote")
             else:
                 _send(tunnel, packet)
 
@@ -154,7 +154,7 @@ def _send(tunnel: _Tunnel, packet: bytes) -> None:
     try:
         tunnel.raw.sendmsg((tunnel.endpoint.wrap(packet),), tunnel.ancillary, 0, tunnel.remote)
     except OSError as error:
-        counters.dropped[send_reason(error)] += 1
+        counters.drop(send_reason(error))
         return
     counters.packets_out += 1
     counters.octets_out += len(packet)
