@@ -271,12 +271,10 @@ class Etr:
         return effects
 
     def _itr_rloc(self, itr_rlocs: Iterable[Address]) -> str | None:
-        """The first ITR-RLOC that the socket towards the Map-Server can reach."""
-        wanted = Ipv6 if ":" in self._config.map_server.host else Ipv4
-        for rloc in itr_rlocs:
-            if isinstance(rloc, wanted):
-                return rloc.text
-        return None
+        """The first ITR-RLOC of the Map-Server's family, else the first of any."""
+        hosts = [one.text for one in itr_rlocs if isinstance(one, Ipv4 | Ipv6)]
+        same = [one for one in hosts if (":" in one) == (":" in self._config.map_server.host)]
+        return next(iter(same or hosts), None)
 
     def _records_for(self, eid: EidPrefix, probe: bool) -> tuple[EidRecord, ...]:
         """The longest own match and what is more specific inside it (RFC 9301, 5.5)."""

@@ -44,6 +44,8 @@ SLICE_SECONDS: Final = 0.002
 """Work done before the loop gets its turn: about one full batch of datagrams."""
 
 SCAN_BATCH: Final = 32
+"""Mappings fetched at once, after a start with few: most sites register a handful."""
+
 EXAMINED_LIMIT: Final = 5_000
 """Mappings looked at for one page; a filter that matches little gets short pages."""
 
@@ -225,9 +227,15 @@ def _read_cursor(cursor: bytes | None) -> tuple[EidPrefix | None, bytes]:
 async def _matching(
     question: RegistrationsQuestion, resume_at: EidPrefix | None, source: QuerySource, pace: _Pace
 ) -> AsyncIterator[Mapping]:
-    """Mappings the prefix and instance-ID filters let through, from the cursor's on."""
+    """Mappings that the filters may let through, from the cursor's on; few that they do not."""
     store = source.store
     wanted = question.instance_id
+    if question.prefix is None and question.site is not None:
+        for own in _outermost(question.site, source.sites):
+            if wanted in (None, own.instance_id):
+                async for mapping in _inside(own, store, pace, resume_at):
+                    yield mapping
+        return
     if question.prefix is None:
         async for mapping in _from(resume_at, wanted, store, pace):
             if wanted is not None and mapping.eid.instance_id != wanted:
@@ -251,6 +259,16 @@ async def _matching(
             yield mapping
 
 
+def _outermost(site: str, sites: SiteTable) -> list[EidPrefix]:
+    """A site's configured EID-Prefixes in order, without those inside another one of them."""
+    found = sites.named(site)
+    outermost: list[EidPrefix] = []
+    for prefix in sorted(rule.prefix for rule in found.rules) if found is not None else ():
+        if not outermost or not outermost[-1].covers(prefix):
+            outermost.append(prefix)
+    return outermost
+
+
 async def _from(
     start: EidPrefix | None, instance_id: int | None, store: Store, pace: _Pace
 ) -> AsyncIterator[Mapping]:
@@ -259,12 +277,15 @@ async def _from(
         start = EidPrefix(instance_id, Family.IPV4, 0, 0)
     if start is not None and (first := store.get(start)) is not None:
         yield first
-    cursor = start
-    while batch := store.scan(cursor, SCAN_BATCH):
+    cursor, size = start, 1
+    while True:
+        await pace.step()
+        batch = store.scan(cursor, size)
         for mapping in batch:
             yield mapping
-        cursor = batch[-1].eid
-        await pace.step()
+        if len(batch) < size:
+            return
+        cursor, size = batch[-1].eid, min(2 * size, SCAN_BATCH)
 
 
 async def _inside(

@@ -6,7 +6,7 @@ daemon does not spend its time on turning them into text. Times are Unix seconds
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -15,6 +15,8 @@ PAGE_ROWS_LIMIT: Final = 500
 
 Match = Literal["exact", "longest", "covered", "covering"]
 """How a prefix filter compares; the words are those of the store's verbs."""
+
+MATCHES: Final[tuple[Match, ...]] = get_args(Match)
 
 
 class StatusQuestion(msgspec.Struct, frozen=True, tag="status"):

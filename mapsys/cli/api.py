@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import click
 
 from mapsys.cli.exits import Failed, NotFound, RefusedByServer, Unreachable
-from mapsys.http.server import SOCKET_NAME
+from mapsys.http import SOCKET_NAME
 
 ANSWER_SECONDS: Final = 15.0
 """A little more than the HTTP process waits for the daemon."""

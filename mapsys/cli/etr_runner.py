@@ -152,8 +152,14 @@ class EtrRunner:
                 click.echo(f"{time.strftime('%H:%M:%S')} {told(effect)}")
 
     def _send(self, effect: Transmit) -> None:
+        family = family_of(effect.destination.host)
         try:
-            self._listener.sendto(effect.data, effect.destination)
+            if family == self._listener.family:
+                self._listener.sendto(effect.data, effect.destination)
+            else:
+                # An ITR of the other family: nothing ever comes back on this one.
+                with socket.socket(family, socket.SOCK_DGRAM) as other:
+                    other.sendto(effect.data, effect.destination)
         except OSError as error:  # the next retransmission may do better
             click.echo(f"cannot send to {effect.destination.host}: {error.strerror}", err=True)
 

@@ -19,8 +19,8 @@ from mapsys.cli.endpoints import (
     resolved,
 )
 from mapsys.cli.exits import ExitCode, Unreachable
+from mapsys.cli.locators import locators
 from mapsys.cli.output import Column, Item, field, output_option, print_item, printable
-from mapsys.cli.registrations import locators
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix, Family
 from mapsys.lig import (
@@ -226,7 +226,7 @@ def _listening(host: str, port: int) -> socket.socket:
 def _asked_over(listener: socket.socket, question: Question, talk: bool) -> Answer:
     query = Lig(question, lambda: secrets.randbits(64))
     resolver = question.map_resolver
-    about = plain_text(asked_eid(question.eid))
+    about = printable(_eid_text(question))
     while (message := query.send(time.monotonic())) is not None:
         if talk:
             click.echo(f"Send map-request to {resolver.host} for {about} ...")
@@ -253,7 +253,7 @@ def _asked_over(listener: socket.socket, question: Question, talk: bool) -> Answ
 def _result(question: Question, answer: Answer) -> LigResult:
     eid = asked_eid(question.eid)
     return LigResult(
-        eid=plain_text(eid).removesuffix(f"/{eid.length}"),
+        eid=_eid_text(question),
         instance_id=eid.instance_id,
         map_resolver=question.map_resolver.host,
         map_replier=answer.map_replier.host,
@@ -263,6 +263,11 @@ def _result(question: Question, answer: Answer) -> LigResult:
         record=record_view(answer.record),
         others=[record_view(one) for one in answer.others],
     )
+
+
+def _eid_text(question: Question) -> str:
+    eid = asked_eid(question.eid)
+    return plain_text(eid).removesuffix(f"/{eid.length}")
 
 
 def _item(result: LigResult) -> Item:

@@ -8,8 +8,8 @@ import click
 
 from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.exits import ExitCode
+from mapsys.cli.locators import locators
 from mapsys.cli.output import Column, Item, field, output_option, print_item
-from mapsys.cli.registrations import locators
 
 
 def _record(item: Item) -> str | None:
@@ -39,7 +39,14 @@ ROWS = (
 
 @click.command()
 @click.argument("eid")
-@click.option("-i", "--instance-id", type=click.IntRange(0, 2**32 - 1), default=0)
+@click.option(
+    "-i",
+    "--instance-id",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="The EID's instance-ID.",
+)
 @api_options
 @output_option
 def lookup(*, eid: str, instance_id: int, state: Path | None, url: str | None, output: str) -> None:

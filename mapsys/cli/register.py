@@ -6,12 +6,18 @@ import hashlib
 import os
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import Final
 
 import click
 
+from mapsys.cli.credentials import (
+    ALGORITHM_DEFAULT,
+    ALGORITHM_IDS,
+    KEY_ID_DEFAULT,
+    Sources,
+    credentials,
+)
 from mapsys.cli.endpoints import endpoint, is_local, local_address_towards
 from mapsys.cli.etr_runner import EtrRunner, etr_socket
 from mapsys.cli.nonces import NonceFile
@@ -25,16 +31,7 @@ from mapsys.wire.auth import Key
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.records import EidRecord, RlocRecord
 
-ALGORITHM_IDS: Final = {
-    "hmac-sha-1-96": 1,
-    "hmac-sha-256-128": 2,
-    "hmac-sha-256-128+hkdf-sha256": 3,
-}
-ALGORITHM_DEFAULT: Final = "hmac-sha-256-128"
-
 TTL_MINUTES_DEFAULT: Final = 1440
-SECRET_OCTETS_LIMIT: Final = 4096
-
 LOCATOR_NUMBERS_DEFAULT: Final = ("1", "100")
 """Priority and weight of a locator that names none."""
 
@@ -65,7 +62,11 @@ def _default_nonce_file() -> str:
     metavar="ADDR[,PRIORITY[,WEIGHT]]",
     help="A locator; may be repeated.  [default: the own address,1,100]",
 )
-@click.option("--key-id", type=click.IntRange(0, 255), default=0, show_default=True)
+@click.option(
+    "--key-id",
+    type=click.IntRange(0, 255),
+    help=f"Key-ID.  [default: {KEY_ID_DEFAULT}, or what --config says]",
+)
 @click.option(
     "--secret-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -75,10 +76,18 @@ def _default_nonce_file() -> str:
     "--secret-env", metavar="NAME", help="Environment variable that holds the shared secret."
 )
 @click.option(
+    "-c",
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A Map-Server's configuration: sign as the site in it that holds PREFIX. For trying"
+    " things out where both run on one host.",
+)
+@click.option(
     "--algorithm",
     type=click.Choice([*ALGORITHM_IDS]),
-    default=ALGORITHM_DEFAULT,
-    show_default=True,
+    help=f"How messages are signed.  [default: {ALGORITHM_DEFAULT}, or what --config says]",
 )
 @click.option("--proxy-reply", is_flag=True, help="Ask the Map-Server to answer (P bit).")
 @click.option("--merge", is_flag=True, help="Ask to be merged with other xTRs (a bit).")
@@ -103,7 +112,12 @@ def _default_nonce_file() -> str:
     help="Between Map-Registers.",
 )
 @click.option(
-    "-i", "--instance-id", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
+    "-i",
+    "--instance-id",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="The EID-Prefixes' instance-ID.",
 )
 @click.option(
     "--bind",
@@ -112,7 +126,12 @@ def _default_nonce_file() -> str:
     help="Own address.  [default: port 4342 of the address towards the Map-Server; for one on"
     " 127.0.0.1 the first free of 127.0.0.2 and up]",
 )
-@click.option("--nonce-file", type=click.Path(path_type=Path), default=_default_nonce_file)
+@click.option(
+    "--nonce-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=_default_nonce_file,
+    help="Keeps the last nonce.  [default: ~/.local/state/mapsys/nonce]",
+)
 @click.option("--once", is_flag=True, help="End after the first Map-Notify.")
 @click.option("--withdraw", is_flag=True, help="Withdraw (TTL 0) instead, and end.")
 @click.option("--withdraw-on-exit", is_flag=True, help="Withdraw when interrupted.")
@@ -129,10 +148,11 @@ def register(
     prefixes: tuple[str, ...],
     map_server: Endpoint,
     rlocs: tuple[str, ...],
-    key_id: int,
+    key_id: int | None,
     secret_file: Path | None,
     secret_env: str | None,
-    algorithm: str,
+    config_file: Path | None,
+    algorithm: str | None,
     proxy_reply: bool,
     merge: bool,
     xtr_id: str | None,
@@ -149,11 +169,13 @@ def register(
 ) -> None:
     """Register EID-Prefixes as an ETR does, and answer Map-Requests for them.
 
-    The secret comes from --secret-file, --secret-env, or is asked for. Runs until
-    it is interrupted. Exit code 4 when --once or --withdraw got no Map-Notify.
+    The secret comes from --secret-file, --secret-env or --config, or is asked for.
+    Runs until it is interrupted. Exit code 4 when --once or --withdraw got no
+    Map-Notify.
     """
-    secret = _secret(secret_file, secret_env)
     eids = [_prefix(text, instance_id) for text in prefixes]
+    sources = Sources(secret_file, secret_env, config_file)
+    signed_with = credentials(sources, key_id, algorithm, eids[0])
     with etr_socket(map_server, bind) as listener:
         own = listener.getsockname()
         identity = f"{socket.gethostname()} {own[0]} {own[1]}"
@@ -161,9 +183,9 @@ def register(
         config = EtrConfig(
             map_server=map_server,
             records=tuple(_record(eid, ttl, locators) for eid in eids),
-            key=Key(secret),
-            key_id=key_id,
-            algorithm_id=ALGORITHM_IDS[algorithm],
+            key=Key(signed_with.secret),
+            key_id=signed_with.key_id,
+            algorithm_id=ALGORITHM_IDS[signed_with.algorithm],
             proxy_map_reply=proxy_reply,
             merge_request=merge,
             xtr_id=_xtr_id(xtr_id, identity),
@@ -179,26 +201,6 @@ def register(
             runner.register_once(timeout)
         else:
             runner.serve(withdraw_on_exit, timeout)
-
-
-def _secret(file: Path | None, variable: str | None) -> bytes:
-    if file is not None and variable is not None:
-        raise click.UsageError("give --secret-file or --secret-env, not both")
-    if file is not None:
-        with file.open("rb") as source:
-            octets = source.read(SECRET_OCTETS_LIMIT + 2)
-        secret = octets.removesuffix(b"\n").removesuffix(b"\r")
-        where = str(file)
-    elif variable is not None:
-        secret, where = os.environ.get(variable, "").encode(), f"the variable {variable}"
-    elif sys.stdin.isatty():
-        secret = click.prompt("Shared secret", hide_input=True, err=True).encode()
-        where = "what was typed"
-    else:
-        raise click.UsageError("the shared secret is missing: --secret-file or --secret-env")
-    if not 0 < len(secret) <= SECRET_OCTETS_LIMIT:
-        raise click.UsageError(f"{where} holds no secret of 1 to {SECRET_OCTETS_LIMIT} octets")
-    return secret
 
 
 def _prefix(text: str, instance_id: int) -> EidPrefix:

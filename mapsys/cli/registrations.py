@@ -11,18 +11,11 @@ import click
 
 from mapsys.cli.api import api, api_options
 from mapsys.cli.exits import ExitCode
-from mapsys.cli.output import Column, Item, field, output_option, print_items
-from mapsys.http.parameters import MATCHES
+from mapsys.cli.locators import locators
+from mapsys.cli.output import Column, field, output_option, print_items
+from mapsys.query_rows import MATCHES
 
 LIMIT_DEFAULT = 1_000
-
-
-def locators(item: Item) -> list[str]:
-    """Locators as ``192.0.2.1 1/100``; one that is not reachable says so."""
-    return [
-        f"{one['rloc']} {one['priority']}/{one['weight']}{'' if one['reachable'] else ' down'}"
-        for one in item["locators"]
-    ]
 
 
 COLUMNS = (

@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Collection, Mapping
-from typing import Final, get_args
+from typing import Final
 
 from mapsys.eid import MAX_INSTANCE_ID, EidPrefix
 from mapsys.http.problem import Problem, ProblemError
-from mapsys.query_rows import Match
+from mapsys.query_rows import MATCHES, Match
 
 LIMIT_DEFAULT: Final = 100
 LIMIT_MAX: Final = 1_000
 """Items in one answer."""
-
-MATCHES: Final[tuple[Match, ...]] = get_args(Match)
 
 
 def only(query: Mapping[str, str], known: Collection[str]) -> None:

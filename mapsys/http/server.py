@@ -11,13 +11,11 @@ from typing import Final
 
 from aiohttp import web
 
+from mapsys.http import SOCKET_NAME
 from mapsys.http.application import LIMITS, application
 from mapsys.http.limits import ConnectionLimits
 from mapsys.query import SOCKET_NAME as QUERY_SOCKET_NAME
 from mapsys.query_client import QueryClient
-
-SOCKET_NAME: Final = "http.sock"
-"""In the state folder; mode 0600: who may open the file may use the API."""
 
 KEEPALIVE_SECONDS: Final = 15.0
 SHUTDOWN_SECONDS: Final = 2.0

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mapsys.http.server import SOCKET_NAME
+from mapsys.http import SOCKET_NAME
 
 START_SECONDS = 30.0
 

@@ -18,10 +18,10 @@ from urllib.parse import quote
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mapsys.http import SOCKET_NAME
 from mapsys.http.application import ROUTES
 from mapsys.http.limits import BODY_OCTETS_LIMIT, CONNECTIONS_PER_SOURCE_LIMIT
 from mapsys.http.problem import CONTENT_TYPE, Problem
-from mapsys.http.server import SOCKET_NAME
 from tests.http.node import Node
 from tests.http.process import HttpProcess, http_process
 from tests.http.registered import register

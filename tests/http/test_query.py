@@ -102,6 +102,15 @@ def test_pages_hold_every_registration_once_and_in_order(node: Node) -> None:
     ("question", "expected"),
     [
         (RegistrationsQuestion(site="site-two"), ["198.18.2.0/24"]),
+        (
+            RegistrationsQuestion(site="site-one", limit=1),
+            ["198.18.1.0/24", "198.18.1.128/25", "[100]2001:db8:e001::/48"],
+        ),
+        (
+            RegistrationsQuestion(site="site-one", instance_id=0, limit=1),
+            ["198.18.1.0/24", "198.18.1.128/25"],
+        ),
+        (RegistrationsQuestion(site="nobody"), []),
         (RegistrationsQuestion(instance_id=100), ["[100]2001:db8:e001::/48"]),
         (RegistrationsQuestion(instance_id=7), []),
         (

@@ -1,0 +1,13 @@
+"""Locators in one line, as every table shows them."""
+
+from __future__ import annotations
+
+from mapsys.cli.output import Item
+
+
+def locators(item: Item) -> list[str]:
+    """Locators as ``192.0.2.1 1/100``; one that is not reachable says so."""
+    return [
+        f"{one['rloc']} {one['priority']}/{one['weight']}{'' if one['reachable'] else ' down'}"
+        for one in item["locators"]
+    ]
