@@ -43,6 +43,7 @@ class QueryServer:
     def __init__(self, source: QuerySource) -> None:
         self._source = source
         self._server: asyncio.Server | None = None
+        self._path: Path | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self, path: Path) -> None:
@@ -60,12 +61,15 @@ class QueryServer:
             raise OSError(error.errno, f"cannot listen at {path}: {error}") from error
         finally:
             os.umask(umask)
+        self._path = path
         self._server = await asyncio.start_unix_server(self._connected, sock=listener)
 
     async def close(self) -> None:
-        """Stop listening and end every connection."""
+        """Stop listening, remove the socket and end every connection."""
         if self._server is not None:
             self._server.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)

@@ -70,6 +70,13 @@ def test_socket_is_for_its_owner_only(node: Node) -> None:
     assert stat.S_IMODE((node.state / SOCKET_NAME).stat().st_mode) == 0o600
 
 
+def test_a_stale_socket_is_replaced_and_none_is_left(tmp_path: Path) -> None:
+    (tmp_path / SOCKET_NAME).write_bytes(b"")
+    with Node(tmp_path) as node:
+        assert (node.state / SOCKET_NAME).is_socket()
+    assert not (tmp_path / SOCKET_NAME).exists()
+
+
 def test_status_and_counters_are_the_daemons(node: Node) -> None:
     register(node, "198.18.1.0/24")
 
