@@ -2,13 +2,12 @@
 
 Takes committed rows of the journal into the tables that a restart reads, so that
 restarting does not take longer the longer the server was up. It runs apart so that
-its work stops neither the loop nor the journal's writer, and ends with its parent.
+its work stops neither the loop nor the journal's writer.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sqlite3
 import sys
@@ -29,9 +28,6 @@ from mapsys.net.journal_tables import StateTables
 
 FOLD_SECONDS: Final = 30.0
 """Between one fold and the next."""
-
-LOOK_SECONDS: Final = 1.0
-"""How soon the end of the parent is noticed."""
 
 SLICE_OCTETS: Final = 4 << 20
 """Packed changes taken in with one transaction."""
@@ -90,18 +86,13 @@ def _next_rows(changes: sqlite3.Connection, seq: int) -> list[Row]:
 
 
 def run(folder: Path) -> None:
-    """Fold every FOLD_SECONDS until the parent ends or SIGTERM or SIGINT comes.
+    """Fold every FOLD_SECONDS until SIGTERM or SIGINT comes.
 
     A fault is told on standard error, and folding tried again at the next turn.
     """
-    parent = os.getppid()
-    wanted = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
-    looks = round(FOLD_SECONDS / LOOK_SECONDS)
-    while True:
-        for _ in range(looks):
-            if signal.sigtimedwait(wanted, LOOK_SECONDS) is not None or os.getppid() != parent:
-                return
+    ending = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    while signal.sigtimedwait(ending, FOLD_SECONDS) is None:
         try:
             fold_once(folder)
         except JournalError as error:

@@ -24,12 +24,11 @@ class FolderLock:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise JournalError(
-                f"the state folder {folder} cannot be written: {error.strerror};"
-                " make it writable, or choose another one"
-            ) from error
+            raise _unwritable(folder, error) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
         except BlockingIOError as error:
             holder = os.pread(self._file, 20, 0).decode("ascii", "replace").strip() or "?"
             os.close(self._file)
@@ -37,9 +36,17 @@ class FolderLock:
                 f"the state folder {folder} is already used by process {holder};"
                 " end that process, or choose another folder"
             ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(self._file)
+            raise _unwritable(folder, error) from error
 
     def release(self) -> None:
         """Let another process have the folder."""
         os.close(self._file)
+
+
+def _unwritable(folder: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"the state folder {folder} cannot be written: {error.strerror};"
+        " make it writable, or choose another one"
+    )
