@@ -31,8 +31,9 @@ _ADVICE: Final = {
 class Privileges(Protocol):
     """What a node asks of its helper, for one overlay. Everything raises TunnelError."""
 
-    overlay: str
-    """The overlay's network namespace, by name."""
+    @property
+    def overlay(self) -> str:
+        """The overlay's network namespace, by name."""
 
     def raw_gre(self, version: int) -> socket.socket:
         """The underlay side of userspace tunnels of one outer IP version, 4 or 6."""

@@ -329,7 +329,8 @@ def test_one_changed_octet_never_breaks_the_plane(
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 0.7)), max_size=60))
 def test_recent_requests_equal_a_list_of_all(arrivals: list[tuple[int, float]]) -> None:
-    recent, passed, now = RecentRequests(), {}, 100.0
+    recent, now = RecentRequests(), 100.0
+    passed: dict[int, float] = {}
     for number, gap in arrivals:
         now += gap
         last = passed.get(number)
