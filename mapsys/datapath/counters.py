@@ -44,7 +44,7 @@ METRICS: Final[dict[str, Metric]] = {
     "expired": Metric("Registrations whose lifetime ran out."),
     "answered": Metric("Map-Requests dealt with.", ("outcome",)),
     "injected": Metric("Map-Requests sent onto the ALT."),
-    "failed": Metric("Messages that met a fault in this program; the log says more."),
+    "failed": Metric("Faults in this program that it went on from; the log says more."),
 }
 """Every counter, with its meaning; label values are from closed sets too."""
 

@@ -15,9 +15,13 @@ from mapsys.core.effects import Answered, Datagram, Effect, Endpoint, Inject, Se
 from mapsys.datapath.contract import Datapath
 from mapsys.datapath.counters import Counters
 from mapsys.net.log import Event, Logger
+from mapsys.net.log_limit import LogLimit
 
 EXPIRY_PAUSE_SECONDS: Final = 0.05
 """Between two calls of ``expire`` when the first had nothing to do; never a busy loop."""
+
+FAULT_PAUSE_SECONDS: Final = 1.0
+"""Before ``expire`` is called again after a fault in it."""
 
 Observer = Callable[[Sequence[Effect], float], None]
 """Told what took place and when, on the core's clock, after it has been carried out."""
@@ -61,6 +65,7 @@ class Shell:
         self._loop = asyncio.get_running_loop()
         self._counters = Counters()
         self._observers: list[Observer] = []
+        self._fault_limit = LogLimit()
         self._watched: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -137,13 +142,16 @@ class Shell:
         except Exception:
             # The core raises nothing, so this is a bug in it. One sender's message
             # must not cost the others in its batch theirs.
-            self._counters.add("failed")
-            self._log.exception(
-                Event.MESSAGE_FAILED, source=punt.source.host, octets=punt.data[:64].hex()
-            )
+            self._fault(now, "handle", source=punt.source.host, octets=punt.data[:64].hex())
             return
         self._datapath.learn(punt, effects)
         self._perform(effects, now)
+
+    def _fault(self, now: float, during: str, **facts: str) -> None:
+        """Count a bug, and log it with the traceback being handled; seldom, if it repeats."""
+        self._counters.add("failed")
+        if self._fault_limit.admits((Event.FAULT, during), now):
+            self._log.exception(Event.FAULT, during=during, **facts)
 
     def _perform(self, effects: Sequence[Effect], now: float) -> None:
         self._datapath.send([effect for effect in effects if isinstance(effect, Send)])
@@ -176,10 +184,17 @@ class Shell:
         """One slice: what is left comes after the loop has looked at the sockets."""
         self._timer = None
         now = self._clock()
-        effects = self._core.expire(now)
+        pause = EXPIRY_PAUSE_SECONDS
+        try:
+            effects = self._core.expire(now)
+        except Exception:
+            # A bug as in ``_handle``; without a next call nothing would ever expire again.
+            self._fault(now, "expire")
+            effects, pause = [], FAULT_PAUSE_SECONDS
         if effects:
+            pause = 0.0
             self._perform(effects, now)
             self._commit()
         deadline = self._core.next_deadline()
         if deadline is not None:
-            self._rearm(max(0.0 if effects else EXPIRY_PAUSE_SECONDS, deadline - now))
+            self._rearm(max(pause, deadline - now))

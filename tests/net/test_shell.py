@@ -158,7 +158,8 @@ def test_a_fault_in_the_core_costs_one_message_and_is_logged() -> None:
         assert stage.shell.totals()["failed"] == 1
         [line] = stage.log.getvalue().splitlines()
         told = json.loads(line)
-        assert told["event"] == "message-failed"
+        assert told["event"] == "fault"
+        assert told["during"] == "handle"
         assert told["octets"] == b"\x10poison".hex()
         assert "ZeroDivisionError: the fault" in told["exception"]
 
@@ -229,6 +230,24 @@ def test_what_is_due_at_the_start_is_done_without_a_message() -> None:
         await stage.until(lambda: stage.shell.totals().get("expired", 0) == 3)
 
     play(scene, lambda: ExpiringCore(3, after_message=False))
+
+
+def test_a_fault_while_expiring_does_not_end_expiry() -> None:
+    class FaultyOnce(ExpiringCore):
+        faults = 1
+
+        def expire(self, now: float) -> list[Effect]:
+            if self.faults:
+                self.faults -= 1
+                raise ZeroDivisionError
+            return super().expire(now)
+
+    async def scene(stage: Stage) -> None:
+        await stage.until(lambda: stage.shell.totals().get("expired", 0) == 3)
+        assert stage.shell.totals()["failed"] == 1
+        assert json.loads(stage.log.getvalue())["during"] == "expire"
+
+    play(scene, lambda: FaultyOnce(3, after_message=False))
 
 
 def test_packets_for_the_alt_are_handed_on() -> None:
