@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mapsys.core.effects import Send
+from mapsys.core.reasons import Drop
 from mapsys.datapath.counters import METRICS, split_name
-from mapsys.datapath.pure import PureDatapath
+from mapsys.datapath.pure import OVER_BUDGET, PureDatapath
 from tests.datapath.bench import bench
 from tests.datapath.packets import encapsulated, map_request
 from tests.datapath.test_contract_repeats import nonce_answer
@@ -58,3 +59,7 @@ def test_every_counter_has_a_meaning() -> None:
 def test_an_asked_receive_buffer_is_reported_as_granted() -> None:
     with bench(lambda store: PureDatapath(store, receive_buffer_octets=100_000)) as made:
         assert made.datapath.listening()[0].receive_buffer_octets == 100_000
+
+
+def test_an_answer_over_budget_is_dropped_for_the_cores_own_reason() -> None:
+    assert str(Drop.RATE_LIMITED) == OVER_BUDGET
