@@ -164,7 +164,7 @@ class Speaker:
         self._flush()
 
     def _answered(self, line: str) -> None:
-        answer = self.window.answered(line)
+        answer = self.window.answered(line, asyncio.get_running_loop().time())
         if answer is None:
             return
         waiter = self._waiters.pop(id(answer.command), None)
@@ -222,17 +222,23 @@ class Speaker:
         while True:
             await asyncio.sleep(self._timing.ping)
             await self._connected.wait()
-            oldest = self.window.oldest()
+            silent_since = self.window.silent_since()
             now = asyncio.get_running_loop().time()
-            if oldest is None:
+            if silent_since is None:
                 self.window.submit(Command(self._dialect.ping))
                 self._flush()
-            elif now - oldest > self._timing.answer:
+            elif now - silent_since > self._timing.answer:
                 self._fault(
                     "speaker-stalled",
-                    f"ExaBGP did not answer a command for {now - oldest:.0f} s; it is restarted",
+                    f"ExaBGP answered nothing for {now - silent_since:.0f} s; it is restarted",
                 )
-                self.supervisor.restart("it did not answer")
+                self._restart("it did not answer")
+
+    def _restart(self, why: str) -> None:
+        """Nothing more is said to the present process."""
+        self._connected.clear()
+        self.window.clear()
+        self.supervisor.restart(why)
 
     # The configuration.
 
@@ -269,7 +275,7 @@ class Speaker:
             except TimeoutError:
                 break
             self._fault("reload-lost", "ExaBGP dropped a reload; it is asked again")
-        self.supervisor.restart("it did not take over its configuration")
+        self._restart("it did not take over its configuration")
 
     async def _shows_configured(self) -> bool:
         shown = await self._ask(self._dialect.show_neighbors)

@@ -10,11 +10,15 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from alt.bgp import launch
+
+LAST_WORDS_LINES = 5
+"""Lines of what the process said that stand in the reason for its end."""
 
 LINE_LIMIT_OCTETS = 16 * 1024 * 1024
 """An UPDATE of 64 KiB becomes a line of about 1 MiB; a longer line than this is none."""
@@ -25,8 +29,8 @@ class Timing:
     """Seconds. connect: from the start to the relay's connection. terminate: from
     SIGTERM to SIGKILL, since ExaBGP can take long to leave unreachable peers.
     back_off: before the first restart; it doubles up to back_off_limit and starts
-    over after a session of back_off_reset. answer: within which a command has to be
-    answered. ping: how long ExaBGP may be left without a command. reload_poll,
+    over after a session of back_off_reset. answer: without any answer while commands
+    wait. ping: how long ExaBGP may be left without a command. reload_poll,
     reload_polls, reload_tries: how a reload is verified.
     """
 
@@ -80,7 +84,7 @@ class Supervisor:
             self._writer.write(line.encode("ascii") + b"\n")
 
     def restart(self, why: str) -> None:
-        """End the present session; the next one begins after the back-off."""
+        """Kill the process, which no longer does what it should; another one follows."""
         self._why = why
         self._ending.set()
 
@@ -119,22 +123,27 @@ class Supervisor:
             env={**os.environ, **environment},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
         self.pid = process.pid
         exited = asyncio.create_task(process.wait())
         reading = asyncio.create_task(self._read(self._arrived))
         ending = asyncio.create_task(self._ending.wait())
+        said: deque[str] = deque(maxlen=LAST_WORDS_LINES)
+        listening = asyncio.create_task(_listen(process, said))
         try:
             await asyncio.wait((exited, reading, ending), return_when=asyncio.FIRST_COMPLETED)
-            if exited.done() and not reading.done():
-                # What it said last is still in the connection.
-                await asyncio.wait((reading,), timeout=1.0)
-            why = self._why or await _outcome(exited, reading)
+            if not self._ending.is_set():
+                # The end of one brings the other's: last lines, and the exit code.
+                await asyncio.wait((exited, reading), timeout=1.0)
+            why = self._why or await _outcome(exited, reading, said)
         finally:
             for task in (reading, ending):
                 task.cancel()
-            await self._end(process, exited)
+            await self._end(process, exited, politely=not self._ending.is_set())
+            await asyncio.wait((listening,), timeout=1.0)
+            listening.cancel()
             self._close()
             self.pid = None
         self._on_lost(why)
@@ -166,9 +175,10 @@ class Supervisor:
             self._writer = None
         self._arrived = None
 
-    async def _end(self, process: asyncio.subprocess.Process, exited: asyncio.Task[int]) -> None:
-        """End the process, politely first."""
-        if not exited.done():
+    async def _end(
+        self, process: asyncio.subprocess.Process, exited: asyncio.Task[int], *, politely: bool
+    ) -> None:
+        if politely and not exited.done():
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             await asyncio.wait((exited,), timeout=self._timing.terminate)
@@ -178,10 +188,26 @@ class Supervisor:
         await exited
 
 
-async def _outcome(exited: asyncio.Task[int], reading: asyncio.Task[str]) -> str:
+async def _listen(process: asyncio.subprocess.Process, said: deque[str]) -> None:
+    """Keep what the process says to people; a line with a secret in it is left out."""
+    assert process.stderr is not None
+    rest = b""
+    while chunk := await process.stderr.read(4_096):
+        *lines, rest = (rest + chunk).split(b"\n")
+        rest = rest[-4_096:]
+        for line in lines:
+            text = " ".join(line.decode("utf-8", "replace").split())
+            if text and "password" not in text:
+                said.append(text[:200])
+
+
+async def _outcome(exited: asyncio.Task[int], reading: asyncio.Task[str], said: deque[str]) -> str:
     if reading.done() and reading.result() != "its relay ended":
         return reading.result()
-    if exited.done():
-        code = exited.result()
-        return f"it was ended by signal {-code}" if code < 0 else f"it exited with {code}"
-    return "its relay ended"
+    if not exited.done():
+        return "its relay ended"
+    code = exited.result()
+    if code < 0:
+        return f"it was ended by signal {-code}"
+    words = "; ".join(said)
+    return f"it exited with {code}" + (f", saying: {words}" if words else "")

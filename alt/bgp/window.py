@@ -47,8 +47,9 @@ class CommandWindow:
 
     def __init__(self) -> None:
         self._waiting: deque[Command] = deque()
-        self._outstanding: deque[tuple[Command, float]] = deque()
+        self._outstanding: deque[Command] = deque()
         self._output: list[str] = []
+        self._progress_at = 0.0
         self.unasked = 0
         """Answers that no command waited for."""
 
@@ -62,13 +63,15 @@ class CommandWindow:
     def ready(self, now: float) -> list[Command]:
         """The commands to write now."""
         commands = []
+        if not self._outstanding:
+            self._progress_at = now
         while self._waiting and len(self._outstanding) < OUTSTANDING_LIMIT:
             command = self._waiting.popleft()
-            self._outstanding.append((command, now))
+            self._outstanding.append(command)
             commands.append(command)
         return commands
 
-    def answered(self, line: str) -> Answer | None:
+    def answered(self, line: str, now: float) -> Answer | None:
         """Take a line that is no event; the answer it completes, if it does."""
         if line not in ("done", "error"):
             self._output.append(line)
@@ -78,12 +81,13 @@ class CommandWindow:
         if not self._outstanding:
             self.unasked += 1
             return None
-        command, _ = self._outstanding.popleft()
+        self._progress_at = now
+        command = self._outstanding.popleft()
         return Answer(command, line == "done", output)
 
-    def oldest(self) -> float | None:
-        """When the command that waits longest for its answer was sent."""
-        return self._outstanding[0][1] if self._outstanding else None
+    def silent_since(self) -> float | None:
+        """Since when commands wait and none is answered; None while none waits."""
+        return self._progress_at if self._outstanding else None
 
     def forget(self, peer: str) -> None:
         """Its session is down: what was not sent yet shall not be sent."""
