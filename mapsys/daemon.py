@@ -20,6 +20,7 @@ from mapsys.config.diff import changes
 from mapsys.config.faults import ConfigError
 from mapsys.config.model import Config, MapServerConfig
 from mapsys.config_source import ConfigSource
+from mapsys.core.effects import Expired
 from mapsys.core.engine import Engine, Settings
 from mapsys.core_setup import settings_of
 from mapsys.daemon_view import DaemonView, small_buffer
@@ -271,6 +272,10 @@ class Daemon:
                 self._refuse_reload(f"{self._source.path} has {len(error.faults)} faults")
             except StartError as error:
                 self._refuse_reload(str(error))
+            except Exception:
+                # A bug; the node goes on, and listens to the next SIGHUP.
+                self._log.exception(Event.FAULT, during="reload")
+                self._refuse_reload("a fault in this program; see the log")
             self._notify.ready(self._summary())
 
     async def _take_over(self, config: Config) -> None:
@@ -287,7 +292,10 @@ class Daemon:
             if before != after:
                 raise StartError(f"{key} changes with a restart only")
         settings = _settings(config)
-        if config.http is not None and config.http != old.http:
+        # The same port at another address is still held by the process that is to end.
+        if config.http is not None and (
+            old.http is None or old.http.listen.port != config.http.listen.port
+        ):
             require_free_tcp(config.http.listen, "http.listen", self._source)
         self._listen(config)
         effects = self._engine.reconfigure(settings, time.monotonic())
@@ -299,7 +307,8 @@ class Daemon:
             self._log.info(Event.RELOAD_CHANGE, change=line)
         self._view.condition.last_reload_at = time.time()
         self._view.condition.reload_refused = None
-        self._log.info(Event.RELOADED, dropped=len(effects))
+        dropped = sum(isinstance(effect, Expired) for effect in effects)
+        self._log.info(Event.RELOADED, dropped=dropped)
         if config.http != old.http:
             await self._http.stop()
             self._http = self._http_process(config)
