@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -26,7 +26,7 @@ from alt.bgp.events import (
 )
 from alt.model import AltConfig
 from alt.rib.attributes import Origin, PathAttributes
-from mapsys.eid import EidPrefix, Family
+from mapsys.eid import WIDTH_BITS, EidPrefix, Family
 
 LINE_COUNTS: Final = ("event", "malformed", "unknown-neighbour", "gap", "as-set", "ignored")
 """What a line can turn out to be; the keys of ``EventReader.counts``."""
@@ -37,10 +37,7 @@ _FAMILIES: Final = {
     "ipv4/unicast": Family.IPV4,
     "ipv6/unicast": Family.IPV6,
 }
-_SOCKET_FAMILY: Final = {
-    Family.IPV4: (socket.AF_INET, 32),
-    Family.IPV6: (socket.AF_INET6, 128),
-}
+_SOCKET_FAMILY: Final = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 _ORIGINS: Final = {"igp": Origin.IGP, "egp": Origin.EGP, "incomplete": Origin.INCOMPLETE}
 _CLEAN: Final = ("notification sent", "notification received", "stop, message")
 """How a reason for "down" begins where a NOTIFICATION went over the wire."""
@@ -50,13 +47,25 @@ _MULTIPROTOCOL: Final = "1"
 """Capability codes (RFC 4724, 3; RFC 4760, 8)."""
 
 
+_Word32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+
+
 class _Address(msgspec.Struct):
     peer: str
 
 
+class _Multiprotocol(msgspec.Struct):
+    families: list[str]
+
+
+class _Graceful(msgspec.Struct):
+    time: Annotated[int, msgspec.Meta(ge=0, le=4_095)]
+    flags: dict[str, list[str]] = msgspec.field(name="address-family-flags")
+
+
 class _Open(msgspec.Struct):
     router_id: str
-    capabilities: dict[str, dict[str, Any]]
+    capabilities: dict[str, Any]
 
 
 class _Nlri(msgspec.Struct):
@@ -65,13 +74,15 @@ class _Nlri(msgspec.Struct):
 
 class _Segment(msgspec.Struct):
     element: str
-    value: list[int]
+    value: list[_Word32]
 
 
 class _Attribute(msgspec.Struct):
     origin: str = "igp"
-    as_path: dict[str, _Segment] | list[int] = msgspec.field(name="as-path", default_factory=dict)
-    med: int | None = None
+    as_path: dict[str, _Segment] | list[_Word32] = msgspec.field(
+        name="as-path", default_factory=dict
+    )
+    med: _Word32 | None = None
     community: list[Any] = []
 
 
@@ -184,24 +195,17 @@ class EventReader:
         if neighbor.direction != "receive":
             return
         capabilities = neighbor.open.capabilities
-        offered = capabilities.get(_MULTIPROTOCOL, {"families": ["ipv4/unicast"]})
-        graceful = capabilities.get(_GRACEFUL)
-        router_id = socket.inet_pton(socket.AF_INET, neighbor.open.router_id)
-        if graceful is None:
-            seconds, forwarding = None, frozenset[Family]()
-        else:
-            seconds = _integer(graceful.get("time"))
-            flags = graceful.get("address-family-flags")
-            if not isinstance(flags, dict):
-                raise MalformedError
-            forwarding = _families(text for text, flag in flags.items() if flag)
-        yield OpenReceived(
-            peer,
-            int.from_bytes(router_id, "big"),
-            _families(offered.get("families", ())),
-            seconds,
-            forwarding,
-        )
+        families = frozenset({Family.IPV4})
+        if _MULTIPROTOCOL in capabilities:
+            offered = msgspec.convert(capabilities[_MULTIPROTOCOL], _Multiprotocol)
+            families = _families(offered.families)
+        seconds, forwarding = None, frozenset[Family]()
+        if _GRACEFUL in capabilities:
+            graceful = msgspec.convert(capabilities[_GRACEFUL], _Graceful)
+            seconds = graceful.time
+            forwarding = _families(text for text, flags in graceful.flags.items() if flags)
+        router_id = _address_number(neighbor.open.router_id, Family.IPV4)
+        yield OpenReceived(peer, router_id, families, seconds, forwarding)
 
     def _update(self, peer: str, neighbor: _Neighbor) -> Iterator[PeerEvent]:
         message = neighbor.message
@@ -243,15 +247,11 @@ class EventReader:
 
     def _prefix(self, family: Family, nlri: _Nlri) -> EidPrefix:
         address, _, length = nlri.nlri.partition("/")
-        socket_family, width = _SOCKET_FAMILY[family]
-        try:
-            packed = socket.inet_pton(socket_family, address)
-        except OSError:
-            raise MalformedError from None
+        number = _address_number(address, family)
         bits = int(length) if length.isdecimal() else -1
-        if not 0 <= bits <= width:
+        if not 0 <= bits <= WIDTH_BITS[family]:
             raise MalformedError
-        return EidPrefix.masked(self._instance_id, family, int.from_bytes(packed, "big"), bits)
+        return EidPrefix.masked(self._instance_id, family, number, bits)
 
     def _refresh(self, peer: str, neighbor: _Neighbor) -> Iterator[PeerEvent]:
         if neighbor.refresh is None:
@@ -274,10 +274,11 @@ def _families(texts: Iterable[str]) -> frozenset[Family]:
     return frozenset(_FAMILIES[text] for text in texts if text in _FAMILIES)
 
 
-def _integer(value: object) -> int:
-    if not isinstance(value, int):
-        raise MalformedError
-    return value
+def _address_number(text: str, family: Family) -> int:
+    try:
+        return int.from_bytes(socket.inet_pton(_SOCKET_FAMILY[family], text), "big")
+    except OSError:
+        raise MalformedError from None
 
 
 def _as_path(attribute: _Attribute) -> tuple[int, ...] | None:
