@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final, NamedTuple
 
 PROTOCOL_NUMBER: Final = 47
 IPV4_PAYLOAD: Final = 0x0800
 IPV6_PAYLOAD: Final = 0x86DD
 """The EtherTypes a tunnel of the ALT carries."""
+
+_HEAD: Final = Struct("!HH")
+"""Flags and version, protocol type."""
 
 MAX_UINT32: Final = 0xFFFFFFFF
 
@@ -108,12 +112,11 @@ def decapsulate(octets: bytes) -> GrePacket:
     """
     if len(octets) < 4:
         raise GreError("gre-truncated")
-    flags = int.from_bytes(octets[:2], "big")
+    flags, protocol = _HEAD.unpack_from(octets)
     if flags & _ROUTING:
         raise GreError("gre-routing")
     if flags & _VERSION:
         raise GreError("gre-version")
-    protocol = int.from_bytes(octets[2:4], "big")
     offset = 4
     key = sequence = None
     if flags & CHECKSUM_PRESENT:
