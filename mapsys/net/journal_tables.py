@@ -99,7 +99,7 @@ class StateTables:
                 key = _contribution_key(change.eid, change.registrant)
                 self._touches.pop(key, None)
                 self._set(key, change._replace(deadline=change.deadline + shift))
-                self._publish(change.eid, change.published)
+                self._publish(change.eid, change.published, key)
             case Supersede():
                 until = change.until + shift
                 self._set(b"s" + change.digest, change._replace(until=until), until)
@@ -112,7 +112,7 @@ class StateTables:
                 self._touches.pop(key, None)
                 self._drop(key)
                 if change.published is not None:
-                    self._publish(change.eid, change.published)
+                    self._publish(change.eid, change.published, key)
 
     def _set(self, key: bytes, change: Change, until: float | None = None) -> None:
         self._connection.execute(_SET, (key, _sealed(pack(change)), until))
@@ -120,12 +120,12 @@ class StateTables:
     def _drop(self, key: bytes) -> None:
         self._connection.execute("DELETE FROM held WHERE key = ?", (key,))
 
-    def _publish(self, eid: EidPrefix, published: bytes) -> None:
-        """Have every contribution to a prefix say the same of what is published."""
+    def _publish(self, eid: EidPrefix, published: bytes, known: bytes) -> None:
+        """Have every contribution to a prefix, but the known one, say what is published."""
         first = _contribution_key(eid, b"")
         found = self._connection.execute(
-            "SELECT key, change FROM held WHERE key >= ? AND key < ?",
-            (first, first + b"\xff" * 256),
+            "SELECT key, change FROM held WHERE key >= ? AND key < ? AND key <> ?",
+            (first, first + b"\xff" * 256, known),
         )
         for key, sealed in found.fetchall():
             packed = _opened(sealed)
