@@ -9,6 +9,7 @@ from typing import ClassVar, Final, Self
 from mapsys.wire.cursor import Reader, Writer
 from mapsys.wire.errors import Truncated, UnknownAuthenticationData
 from mapsys.wire.ip import InnerHeader, parse_ip_udp
+from mapsys.wire.lisp_sec import LISP_SEC, OTK_LENGTHS
 from mapsys.wire.plain_message import PlainMessage, decode_plain
 
 _SECURITY: Final = 0x08000000
@@ -18,13 +19,10 @@ _TO_MAP_SERVER: Final = 0x01000000
 _RTR_PROCESS: Final = 0x00400000
 _RTR_RELAYED: Final = 0x00200000
 
-_AD_LISP_SEC: Final = 1
 _AD_MS_RTR: Final = 2
 
 _LISP_SEC_HEAD: Final = Struct("!4xH26xH")
 """One-Time Key length and EID-AD length, with all before and between (RFC 9303, 6.1)."""
-_OTK_OCTETS: Final = (24, 28)
-"""Preamble and key, 24 octets; in another reading with the 4 octets of their head."""
 _EID_AD_MINIMUM: Final = 4
 """An EID-AD counts its own length and the KDF ID."""
 _MS_RTR_HEAD: Final = Struct("!6xH")
@@ -105,9 +103,9 @@ class Ecm:
 def _read_security(reader: Reader) -> bytes:
     """The authentication data, whose own lengths say where the inner packet begins."""
     ad_type = reader.peek(1)[0]
-    if ad_type == _AD_LISP_SEC:
+    if ad_type == LISP_SEC:
         otk_octets, eid_ad_octets = _LISP_SEC_HEAD.unpack(reader.peek(_LISP_SEC_HEAD.size))
-        if otk_octets not in _OTK_OCTETS:
+        if otk_octets not in OTK_LENGTHS:
             raise UnknownAuthenticationData(f"a One-Time Key of {otk_octets} octets")
         if eid_ad_octets < _EID_AD_MINIMUM:
             raise Truncated(f"an EID-AD of {eid_ad_octets} octets")
