@@ -16,6 +16,8 @@ from mapsys.eid import EidPrefix
 from mapsys.superseded import DIGEST_OCTETS
 
 VERSION: Final = 1
+"""Of the packed form. Raised together with the journal's schema version: what is of another
+one counts as damaged."""
 
 FRAME_LIMIT: Final = 1 << 20
 """Octets after which the next change begins a new frame; a frame is at most a quarter longer."""

@@ -22,6 +22,7 @@ from mapsys.net.journal_files import (
     STATE_NAME,
     JournalError,
     check,
+    damaged,
     in_words,
     open_changes,
     open_state,
@@ -113,14 +114,14 @@ class Journal:
             row = last_row(self._writer())
         except sqlite3.Error as error:
             raise in_words(error, self._changes_path) from error
-        self._seq = max(folded.seq, row.seq if row else 0)
-        self._trim_asked = now
-        last_wall, last_service = folded.wall, folded.service
+        last = folded
         if row is not None and row.seq >= folded.seq:
-            last_wall, last_service = row.wall, row.service
-        downtime = max(0.0, wall - last_wall)
+            last = Folded(row.seq, row.wall, row.service)
+        self._seq = last.seq
+        self._trim_asked = now
+        downtime = max(0.0, wall - last.wall) if last.seq else 0.0
         counted = downtime if downtime > restart_grace_seconds else 0.0
-        self._service_offset = last_service + counted - now
+        self._service_offset = last.service + counted - now
         noted = self._witness.read()
         if noted > self._seq:
             self._findings.append(
@@ -144,9 +145,7 @@ class Journal:
         except sqlite3.Error as error:
             raise in_words(error, self._state_path) from error
         except ValueError as error:
-            damage = sqlite3.DatabaseError(str(error))
-            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise in_words(damage, self._state_path) from error
+            raise damaged(self._state_path, str(error)) from error
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -171,12 +170,12 @@ class Journal:
     def _load_tables(self, store: Store) -> int:
         """Returns the last row that the tables hold; both are of one instant."""
         log = ChangeLog()
-        damaged = size = 0
+        lost = size = 0
         self._state.execute("BEGIN")
         folded = self._folded()
         for packed in self._tables.read():
             if packed is None:
-                damaged += 1
+                lost += 1
                 continue
             log.append(packed)
             size += len(packed)
@@ -185,9 +184,9 @@ class Journal:
                 size = 0
         store.apply(log.take(), -self._service_offset)
         self._state.execute("COMMIT")
-        if damaged:
+        if lost:
             self._findings.append(
-                f"{self._state_path}: {damaged} damaged rows are left out; registrations among"
+                f"{self._state_path}: {lost} damaged rows are left out; registrations among"
                 " them return as their sites register again"
             )
         return folded.seq
@@ -195,7 +194,7 @@ class Journal:
     def _load_rows(self, store: Store, folded: int) -> None:
         writer = self._writer()
         expected = folded + 1
-        damaged: list[int] = []
+        lost: list[int] = []
         for seq, row in rows_after(writer, folded):
             if row is not None and seq > expected:
                 self._findings.append(
@@ -209,13 +208,14 @@ class Journal:
                     raise ValueError("the row does not match its checksum")
                 store.apply(row.octets, row.service - row.now - self._service_offset)
             except ValueError:
-                damaged.append(seq)
-        if damaged:
+                lost.append(seq)
+        if lost:
             self._findings.append(
-                f"{self._changes_path}: {len(damaged)} damaged rows are left out, the first is"
-                f" row {damaged[0]}; what they held returns as its sites register again"
+                f"{self._changes_path}: {len(lost)} damaged rows are left out, the first is"
+                f" row {lost[0]}; what they held returns as its sites register again"
             )
-            writer.executemany("DELETE FROM changes WHERE seq = ?", [(seq,) for seq in damaged])
+            # Their numbers may be needed again, and nobody can fold them.
+            writer.executemany("DELETE FROM changes WHERE seq = ?", [(seq,) for seq in lost])
 
     def commit(self, changes: bytes, *, now: float, wall: float) -> None:
         """Make packed changes durable; with none, leave a sign of life.

@@ -38,6 +38,15 @@ CREATE TABLE folded (only INTEGER PRIMARY KEY CHECK (only = 1), reach BLOB NOT N
 superseded digest; and how far that is."""
 
 
+_DAMAGE: Final = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+)
+"""Result codes that mean damage: our statements are right, so it is the tables that are not."""
+
+
 class JournalError(Exception):
     """Stored state cannot be read or written; the text says what is wrong and what to do."""
 
@@ -105,14 +114,22 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     except sqlite3.Error as error:
         raise in_words(error, path) from error
     if verdict != b"ok":
-        raise _damaged(path, verdict.decode("utf-8", "replace"))
+        raise damaged(path, verdict.decode("utf-8", "replace"))
+
+
+def damaged(path: Path, detail: str) -> JournalError:
+    """The sentence for a database whose content is not what was written."""
+    return JournalError(
+        f"{path} is damaged ({' '.join(detail.split())}): restore the state folder from a backup,"
+        " or move the file away to start without what it held"
+    )
 
 
 def in_words(error: sqlite3.Error, path: Path) -> JournalError:
     """The sentence for a fault that SQLite reports."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return _damaged(path, str(error))
+    if code in _DAMAGE:
+        return damaged(path, str(error))
     what = {
         sqlite3.SQLITE_FULL: "the disk is full; free some space on it",
         sqlite3.SQLITE_IOERR: "the disk reports an error; look at the disk and the system's log",
@@ -120,12 +137,5 @@ def in_words(error: sqlite3.Error, path: Path) -> JournalError:
         sqlite3.SQLITE_PERM: "it belongs to another user; make the state folder writable",
         sqlite3.SQLITE_CANTOPEN: "it cannot be opened; look at the state folder's permissions",
         sqlite3.SQLITE_BUSY: "another program has it locked; end that program",
-    }.get(code, str(error))
+    }.get(code, f"{error}; look at the system's log")
     return JournalError(f"{path} cannot be used: {what}")
-
-
-def _damaged(path: Path, detail: str) -> JournalError:
-    return JournalError(
-        f"{path} is damaged ({' '.join(detail.split())}): restore the state folder from a backup,"
-        " or move the file away to start without what it held"
-    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from mapsys.net.fold import fold_once
-from mapsys.net.journal_files import JournalError
+from mapsys.net.journal_files import JournalError, in_words
 from tests.net.journal_run import run
 
 
@@ -111,3 +113,22 @@ def test_a_folder_on_a_full_disk_is_refused_in_one_sentence(disk: SmallDisk) -> 
         disk.empty()
     with run(disk.folder) as later:
         assert later.mappings() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (sqlite3.SQLITE_FULL, "cannot be used: the disk is full; free some space on it"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "cannot be used: the disk reports an error; look at"),
+        (sqlite3.SQLITE_READONLY, "cannot be used: it is read-only; make the state folder"),
+        (sqlite3.SQLITE_PERM, "cannot be used: it belongs to another user; make the state"),
+        (sqlite3.SQLITE_NOMEM, "cannot be used: what SQLite says; look at the system's log"),
+        (sqlite3.SQLITE_CORRUPT, r"is damaged \(what SQLite says\): restore the state folder"),
+    ],
+)
+def test_each_fault_has_its_sentence(code: int, sentence: str) -> None:
+    error = sqlite3.OperationalError("what SQLite says")
+    error.sqlite_errorcode = code
+    assert re.match(
+        f"/state/journal.db {sentence}", str(in_words(error, Path("/state/journal.db")))
+    )

@@ -149,5 +149,7 @@ def test_a_journal_that_cannot_be_folded_into_is_told(folder: Path) -> None:
     connection = open_state(folder)
     connection.execute("DROP TABLE held")
     connection.close()
-    with pytest.raises(JournalError, match=r"state\.db cannot be used: no such table: held"):
+    with pytest.raises(
+        JournalError, match=r"state\.db is damaged \(no such table: held\): restore"
+    ):
         fold.fold_once(folder)
