@@ -28,7 +28,7 @@ class Fib:
     """Longest prefix match over the EIDs of one instance-ID, IPv4 and IPv6."""
 
     def __init__(self, instance_id: int) -> None:
-        self._instance_id = instance_id
+        self.instance_id = instance_id
         self._table: PrefixTable[Via | Local] = PrefixTable()
         self._cache: dict[bytes, FibEntry | None] = {}
 
@@ -42,8 +42,8 @@ class Fib:
         neither IPv4 nor IPv6: the ALT cannot route it (RFC 6836, 6.2).
         """
         prefix = change.prefix
-        if prefix.instance_id != self._instance_id:
-            raise ValueError(f"{prefix} is not of instance-ID {self._instance_id}")
+        if prefix.instance_id != self.instance_id:
+            raise ValueError(f"{prefix} is not of instance-ID {self.instance_id}")
         if prefix.family not in (Family.IPV4, Family.IPV6):
             raise ValueError(f"{prefix} is neither IPv4 nor IPv6")
         self._cache.clear()
@@ -56,7 +56,7 @@ class Fib:
         """The host EID-Prefix of a packed address, 4 or 16 octets."""
         family = _FAMILY_BY_OCTETS[len(destination)]
         return EidPrefix(
-            self._instance_id, family, int.from_bytes(destination, "big"), WIDTH_BITS[family]
+            self.instance_id, family, int.from_bytes(destination, "big"), WIDTH_BITS[family]
         )
 
     def longest_match(self, destination: bytes) -> FibEntry | None:
@@ -71,6 +71,10 @@ class Fib:
             self._cache.clear()
         self._cache[destination] = entry
         return entry
+
+    def covering(self, eid: EidPrefix) -> list[EidPrefix]:
+        """Every prefix that covers the EID-Prefix, longest first."""
+        return [prefix for prefix, _ in self._table.covering(eid)]
 
     def way_up(self, prefix: EidPrefix) -> Via | None:
         """The tunnel of the longest covering prefix that leads to a neighbour."""

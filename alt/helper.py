@@ -30,7 +30,7 @@ from alt.helper_messages import (
     receive_request,
     send_answer,
 )
-from alt.privileged import OverlayPrivileges
+from alt.privileged import OverlayPrivileges, raw_gre
 from alt.tunnel.base import TunnelError
 from alt.tunnel.probe import missing_abilities
 
@@ -63,8 +63,8 @@ class Helper:
             case RemoveOverlay(name):
                 self._overlay(name).remove()
                 del self._overlays[name]
-            case OpenRawGre(name, version):
-                return Answer(), self._overlay(name).raw_gre(version).detach()
+            case OpenRawGre(version):
+                return Answer(), raw_gre(version).detach()
             case OpenTun(name, spec):
                 return Answer(), self._overlay(name).tun(spec)
             case OpenGreLink(name, spec):

@@ -62,6 +62,10 @@ class TunnelHelper:
         answer, _ = self._ask(Probe())
         return Abilities(answer.kernel, answer.userspace)
 
+    def raw_gre(self, version: int) -> socket.socket:
+        """The underlay side of userspace tunnels of one outer IP version. Raises TunnelError."""
+        return self.ask_socket(OpenRawGre(version))
+
     def make_overlay(self, name: str) -> HelpedOverlay:
         """Raises TunnelError."""
         self.ask(MakeOverlay(name))
@@ -71,9 +75,23 @@ class TunnelHelper:
         """Raises TunnelError."""
         self.ask(RemoveOverlay(name))
 
-    def ask(self, request: Request) -> int | None:
-        """Wait for an answer; the descriptor that came with it. Raises TunnelError."""
-        return self._ask(request)[1]
+    def ask(self, request: Request) -> None:
+        """Have something done that opens nothing. Raises TunnelError."""
+        self._ask(request)
+
+    def ask_descriptor(self, request: Request) -> int:
+        """Have something opened. Raises TunnelError."""
+        _, descriptor = self._ask(request)
+        if descriptor is None:
+            raise TunnelError("the tunnel helper answered without a descriptor")
+        os.set_inheritable(descriptor, False)
+        return descriptor
+
+    def ask_socket(self, request: Request) -> socket.socket:
+        """Have a socket opened; it does not block. Raises TunnelError."""
+        opened = socket.socket(fileno=self.ask_descriptor(request))
+        opened.setblocking(False)
+        return opened
 
     def stop(self) -> None:
         """Have it remove what it made, and wait for its end."""
@@ -100,26 +118,11 @@ class HelpedOverlay:
         self._helper = helper
         self.overlay = overlay
 
-    def raw_gre(self, version: int) -> socket.socket:
-        return self._socket(OpenRawGre(self.overlay, version))
-
     def tun(self, spec: TunnelSpec) -> int:
-        return self._descriptor(OpenTun(self.overlay, spec))
+        return self._helper.ask_descriptor(OpenTun(self.overlay, spec))
 
     def gre_link(self, spec: TunnelSpec) -> socket.socket:
-        return self._socket(OpenGreLink(self.overlay, spec))
+        return self._helper.ask_socket(OpenGreLink(self.overlay, spec))
 
     def remove_gre_link(self, name: str) -> None:
         self._helper.ask(RemoveGreLink(self.overlay, name))
-
-    def _socket(self, request: Request) -> socket.socket:
-        opened = socket.socket(fileno=self._descriptor(request))
-        opened.setblocking(False)
-        return opened
-
-    def _descriptor(self, request: Request) -> int:
-        descriptor = self._helper.ask(request)
-        if descriptor is None:
-            raise TunnelError("the tunnel helper answered without a descriptor")
-        os.set_inheritable(descriptor, False)
-        return descriptor

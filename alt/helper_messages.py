@@ -31,7 +31,6 @@ class RemoveOverlay(msgspec.Struct, tag=True, frozen=True):
 class OpenRawGre(msgspec.Struct, tag=True, frozen=True):
     """Answered with a raw socket in the underlay. version: 4 or 6."""
 
-    overlay: str
     version: int
 
 

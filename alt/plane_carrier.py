@@ -6,7 +6,7 @@ This is the imperative half; every decision is the plane's.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from alt.effects import FibChange
@@ -21,7 +21,8 @@ from alt.plane_effects import (
     ToStack,
 )
 from alt.tunnel.base import Receive, TunnelBackend, TunnelSpec
-from alt.tunnel.recursion import covered_remotes
+from alt.tunnel.recursion import covered_remotes, remote_host
+from mapsys.eid import EidPrefix
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class PlaneCarrier:
         clock: Callable[[], float],
         on_deliver: Callable[[Deliver], None],
         on_negative: Callable[[SendNegative], None],
-        on_recursion: Callable[[FibChange, list[str]], None],
+        on_recursion: Callable[[EidPrefix, list[str]], None],
     ) -> None:
         self._plane = plane
         self._fib = fib
@@ -74,6 +75,8 @@ class PlaneCarrier:
         self.backend.open(spec)
         self._specs[spec.name] = spec
         self._tell_own_addresses()
+        for prefix in self._fib.covering(remote_host(spec, self._fib.instance_id)):
+            self._report_recursion(prefix, [spec])
 
     def close(self, name: str) -> None:
         """Take a tunnel down. Raises KeyError where there is none of this name."""
@@ -84,9 +87,7 @@ class PlaneCarrier:
     def change_route(self, change: FibChange) -> None:
         """Apply a change of the control plane's; report it where it invites recursion."""
         if change.target is not None:
-            covered = covered_remotes(change.prefix, self._specs.values())
-            if covered:
-                self._on_recursion(change, covered)
+            self._report_recursion(change.prefix, self._specs.values())
         self._fib.apply(change)
 
     def receive(self, tunnel: str, packet: bytes) -> None:
@@ -115,6 +116,11 @@ class PlaneCarrier:
                 case SendNegative():
                     counters.negative += 1
                     self._on_negative(effect)
+
+    def _report_recursion(self, prefix: EidPrefix, specs: Iterable[TunnelSpec]) -> None:
+        covered = covered_remotes(prefix, specs)
+        if covered:
+            self._on_recursion(prefix, covered)
 
     def _tell_own_addresses(self) -> None:
         self._plane.own_addresses(

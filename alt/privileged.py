@@ -35,9 +35,6 @@ class Privileges(Protocol):
     def overlay(self) -> str:
         """The overlay's network namespace, by name."""
 
-    def raw_gre(self, version: int) -> socket.socket:
-        """The underlay side of userspace tunnels of one outer IP version, 4 or 6."""
-
     def tun(self, spec: TunnelSpec) -> int:
         """The overlay side of a userspace tunnel, up; a non-blocking descriptor."""
 
@@ -46,6 +43,17 @@ class Privileges(Protocol):
 
     def remove_gre_link(self, name: str) -> None:
         """Take a tunnel of the kernel's own away, by the tunnel's name."""
+
+
+def raw_gre(version: int) -> socket.socket:
+    """The underlay side of userspace tunnels of one outer IP version, 4 or 6.
+
+    Raises TunnelError.
+    """
+    try:
+        return open_raw_gre(version)
+    except OSError as error:
+        raise _explained(f"a raw socket for GRE over IPv{version}", error) from error
 
 
 class OverlayPrivileges:
@@ -62,12 +70,6 @@ class OverlayPrivileges:
     def remove(self) -> None:
         """Take the overlay away, devices and all."""
         remove_overlay(self.overlay)
-
-    def raw_gre(self, version: int) -> socket.socket:
-        try:
-            return open_raw_gre(version)
-        except OSError as error:
-            raise _explained(f"a raw socket for GRE over IPv{version}", error) from error
 
     def tun(self, spec: TunnelSpec) -> int:
         device = device_name(self.overlay, spec.name)

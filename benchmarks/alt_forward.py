@@ -32,6 +32,7 @@ from alt.netns import inside, make_overlay, remove_overlay
 from alt.plane import AltPlane, PlaneLimits
 from alt.plane_carrier import PlaneCarrier
 from alt.tunnel.base import TunnelSpec
+from alt.tunnel.underlay import GreUnderlay
 from alt.tunnel.userspace import UserspaceBackend
 from benchmarks.processes import cores
 from mapsys.eid import EidPrefix, Family
@@ -152,15 +153,16 @@ async def _serve() -> None:
     loop = asyncio.get_running_loop()
     helper = TunnelHelper()
     overlay = helper.make_overlay(_OVERLAY)
+    underlay = GreUnderlay(helper.raw_gre, loop)
     table = fib()
     carrier = PlaneCarrier(
         AltPlane(0, table, lambda eid: True, PlaneLimits(per_tunnel=None, per_itr=None)),
         table,
-        lambda receive: UserspaceBackend(overlay, receive, loop),
+        lambda receive: UserspaceBackend(overlay, underlay, receive, loop),
         clock=loop.time,
         on_deliver=lambda effect: None,
         on_negative=lambda effect: None,
-        on_recursion=lambda change, names: None,
+        on_recursion=lambda prefix, names: None,
     )
     for spec in _TUNNELS:
         carrier.open(spec)
@@ -172,6 +174,7 @@ async def _serve() -> None:
     counters = carrier.counters
     print(counters.forwarded, counters.delivered, time.process_time() - before, flush=True)
     carrier.backend.shutdown()
+    underlay.shutdown()
     helper.stop()
 
 

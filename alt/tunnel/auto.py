@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, Literal
+from typing import Literal
 
 from alt.privileged import Privileges
 from alt.tunnel.base import Receive, TunnelBackend, TunnelError
 from alt.tunnel.kernel import KernelBackend
 from alt.tunnel.probe import Abilities
+from alt.tunnel.underlay import GreUnderlay
 from alt.tunnel.userspace import UserspaceBackend
 
 BackendChoice = Literal["auto", "kernel", "userspace"]
 BackendKind = Literal["kernel", "userspace"]
-BackendMaker = Callable[[Privileges, Receive, asyncio.AbstractEventLoop], TunnelBackend]
-
-BACKENDS: Final[dict[BackendKind, BackendMaker]] = {
-    "kernel": KernelBackend,
-    "userspace": UserspaceBackend,
-}
 
 
 def choose(choice: BackendChoice, abilities: Abilities) -> BackendKind:
@@ -44,3 +38,16 @@ def choose(choice: BackendChoice, abilities: Abilities) -> BackendKind:
         "no tunnel backend can work here: "
         + "; ".join(f"{kind}: {lack}" for kind, lack in missing.items())
     )
+
+
+def make_backend(
+    kind: BackendKind,
+    privileges: Privileges,
+    underlay: GreUnderlay,
+    receive: Receive,
+    loop: asyncio.AbstractEventLoop,
+) -> TunnelBackend:
+    """A backend for one overlay; the underlay is the node's, and only userspace uses it."""
+    if kind == "kernel":
+        return KernelBackend(privileges, receive, loop)
+    return UserspaceBackend(privileges, underlay, receive, loop)

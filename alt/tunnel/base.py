@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -30,6 +30,7 @@ TUNNEL_REASONS: Final = GRE_REASONS | {
     "unreachable",
     "stack-refused",
     "no-such-tunnel",
+    "receive-queue-full",
 }
 """Every reason for a tunnel to drop a packet: a closed set, fit for counter labels.
 
@@ -37,7 +38,8 @@ protocol-mismatch: the GRE protocol type and the inner version differ.
 to-tunnel-remote: the overlay's own stack sent to a tunnel's remote end, which
 would run in circles. too-big, congested, unreachable: the underlay's answers to
 sending. stack-refused: the overlay's stack did not take the packet. no-such-tunnel: a
-route still pointed at a tunnel that was taken down.
+route still pointed at a tunnel that was taken down. receive-queue-full: the node
+was too slow, and the kernel dropped what it had no room for.
 """
 
 
@@ -154,6 +156,12 @@ class TunnelCounters:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
 
+def refuse_second(name: str, tunnels: Container[str]) -> None:
+    """Raises TunnelError where a tunnel of this name is up already."""
+    if name in tunnels:
+        raise TunnelError(f"tunnel {name}: there is one of this name already")
+
+
 Receive = Callable[[str, bytes], None]
 """Takes an inner IP packet and the name of the tunnel that it came through."""
 
@@ -169,7 +177,7 @@ class TunnelBackend(Protocol):
         """ "memory", "userspace" or "kernel"."""
 
     def open(self, spec: TunnelSpec) -> None:
-        """Bring a tunnel up. Raises TunnelError; a second one with its (remote, key) is refused."""
+        """Bring a tunnel up. Raises TunnelError; name and (remote, key) have to be free."""
 
     def close(self, name: str) -> None:
         """Take a tunnel down. Raises KeyError where there is none of this name."""
@@ -184,7 +192,7 @@ class TunnelBackend(Protocol):
         """By tunnel name."""
 
     def strays(self) -> Mapping[str, int]:
-        """Packets that belong to no tunnel, by reason."""
+        """Packets that belong to no tunnel, by reason; backends on one underlay share them."""
 
     def shutdown(self) -> None:
         """Take everything down."""

@@ -7,17 +7,21 @@ from collections import Counter
 
 from alt.gre import IPV4_PAYLOAD, IPV6_PAYLOAD, GreError, decapsulate, encapsulate
 from alt.gre import MAX_UINT32 as MAX_SEQUENCE
-from alt.tunnel.base import TunnelCounters, TunnelError, TunnelSpec
+from alt.tunnel.base import Receive, TunnelCounters, TunnelError, TunnelSpec
 from alt.tunnel.sequence import SequenceWindow
 
 
 class GreEndpoint:
-    """One tunnel's own end: wraps what is sent, judges what was received."""
+    """One tunnel's own end: wraps what is sent, judges what was received.
 
-    __slots__ = ("_plain", "_sequence", "_window", "counters", "spec")
+    receive: takes what is good.
+    """
 
-    def __init__(self, spec: TunnelSpec) -> None:
+    __slots__ = ("_plain", "_sequence", "_window", "counters", "receive", "spec")
+
+    def __init__(self, spec: TunnelSpec, receive: Receive) -> None:
         self.spec = spec
+        self.receive = receive
         self.counters = TunnelCounters()
         self._sequence = 0
         self._window = SequenceWindow()
@@ -63,51 +67,37 @@ class GreEndpoint:
 
 
 class Demultiplexer:
-    """Endpoints by (remote address, key), which is unique, and by name."""
+    """Endpoints by (remote address, key), which is unique among all that share an underlay.
+
+    remotes: the packed remote ends of all tunnels.
+    """
 
     def __init__(self) -> None:
-        self._by_name: dict[str, GreEndpoint] = {}
-        self._by_origin: dict[tuple[str, int | None], GreEndpoint] = {}
-        self._remotes: Counter[str] = Counter()
+        self._endpoints: dict[tuple[str, int | None], GreEndpoint] = {}
+        self._known_remotes: frozenset[str] = frozenset()
+        self.remotes: frozenset[bytes] = frozenset()
         self.strays: Counter[str] = Counter()
 
-    def add(self, spec: TunnelSpec) -> GreEndpoint:
-        """A new endpoint. Raises TunnelError where its name or (remote, key) is taken."""
+    def add(self, spec: TunnelSpec, receive: Receive) -> GreEndpoint:
+        """A new endpoint. Raises TunnelError where its (remote, key) is taken."""
         origin = _origin(spec)
-        if spec.name in self._by_name:
-            raise TunnelError(f"tunnel {spec.name}: there is one of this name already")
-        other = self._by_origin.get(origin)
+        other = self._endpoints.get(origin)
         if other is not None:
             raise TunnelError(
                 f"tunnel {spec.name}: remote {spec.remote} with key {spec.key} is already tunnel "
                 f"{other.spec.name}; give one of them another key"
             )
-        endpoint = GreEndpoint(spec)
-        self._by_name[spec.name] = self._by_origin[origin] = endpoint
-        self._remotes[origin[0]] += 1
+        endpoint = self._endpoints[origin] = GreEndpoint(spec, receive)
+        self._note_remotes()
         return endpoint
 
-    def remove(self, name: str) -> GreEndpoint:
-        """Raises KeyError where there is none of this name."""
-        endpoint = self._by_name.pop(name)
-        origin = _origin(endpoint.spec)
-        del self._by_origin[origin]
-        self._remotes[origin[0]] -= 1
-        return endpoint
+    def remove(self, endpoint: GreEndpoint) -> None:
+        """Forget an endpoint."""
+        del self._endpoints[_origin(endpoint.spec)]
+        self._note_remotes()
 
-    def get(self, name: str) -> GreEndpoint | None:
-        """The endpoint of this name; None, and counted, where it was taken down."""
-        endpoint = self._by_name.get(name)
-        if endpoint is None:
-            self.strays["no-such-tunnel"] += 1
-        return endpoint
-
-    def counters(self) -> dict[str, TunnelCounters]:
-        """By tunnel name."""
-        return {name: endpoint.counters for name, endpoint in self._by_name.items()}
-
-    def received(self, remote: str, octets: bytes) -> tuple[str, bytes] | None:
-        """The tunnel's name and the inner packet; None where the packet was dropped and counted.
+    def received(self, remote: str, octets: bytes) -> None:
+        """Take a GRE packet from the underlay, and hand on the inner packet or count why not.
 
         remote: the outer source address in its shortest text form.
         octets: from the GRE header on.
@@ -116,16 +106,17 @@ class Demultiplexer:
             protocol, key, sequence, packet = decapsulate(octets)
         except GreError as error:
             self.strays[error.reason] += 1
-            return None
-        endpoint = self._by_origin.get((remote, key))
+            return
+        endpoint = self._endpoints.get((remote, key))
         if endpoint is None:
-            # A Counter's get, not its []: that would keep an entry for each stranger.
-            known = self._remotes.get(remote, 0) > 0
+            known = remote in self._known_remotes
             self.strays["wrong-key" if known else "unknown-remote"] += 1
-            return None
-        if not endpoint.accept(protocol, sequence, packet):
-            return None
-        return endpoint.spec.name, packet
+        elif endpoint.accept(protocol, sequence, packet):
+            endpoint.receive(endpoint.spec.name, packet)
+
+    def _note_remotes(self) -> None:
+        self._known_remotes = frozenset(remote for remote, _ in self._endpoints)
+        self.remotes = frozenset(ipaddress.ip_address(r).packed for r in self._known_remotes)
 
 
 def _origin(spec: TunnelSpec) -> tuple[str, int | None]:

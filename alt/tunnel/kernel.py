@@ -20,6 +20,7 @@ from alt.tunnel.base import (
     TunnelCounters,
     TunnelError,
     TunnelSpec,
+    refuse_second,
     send_reason,
 )
 from alt.tunnel.demux import Demultiplexer, GreEndpoint
@@ -29,11 +30,10 @@ from alt.tunnel.device import device_name
 class _Tunnel:
     """One tunnel: its device, and the packet socket on it."""
 
-    __slots__ = ("capture", "counters", "name", "to_ipv4", "to_ipv6")
+    __slots__ = ("capture", "endpoint", "to_ipv4", "to_ipv6")
 
     def __init__(self, endpoint: GreEndpoint, device: str, capture: socket.socket) -> None:
-        self.name = endpoint.spec.name
-        self.counters = endpoint.counters
+        self.endpoint = endpoint
         self.capture = capture
         # Bound to all protocols, the socket does not know which one it sends.
         self.to_ipv4 = (device, IPV4_PAYLOAD)
@@ -55,11 +55,12 @@ class KernelBackend:
         self._tunnels: dict[str, _Tunnel] = {}
 
     def open(self, spec: TunnelSpec) -> None:
-        endpoint = self._known.add(spec)
+        refuse_second(spec.name, self._tunnels)
+        endpoint = self._known.add(spec, self._receive)
         try:
             capture = self._privileges.gre_link(spec)
         except TunnelError:
-            self._known.remove(spec.name)
+            self._known.remove(endpoint)
             raise
         device = device_name(self._privileges.overlay, spec.name)
         self._tunnels[spec.name] = tunnel = _Tunnel(endpoint, device, capture)
@@ -67,7 +68,7 @@ class KernelBackend:
 
     def close(self, name: str) -> None:
         tunnel = self._tunnels.pop(name)
-        self._known.remove(name)
+        self._known.remove(tunnel.endpoint)
         self._loop.remove_reader(tunnel.capture)
         tunnel.capture.close()
         self._privileges.remove_gre_link(name)
@@ -77,7 +78,7 @@ class KernelBackend:
         if tunnel is None:
             self._known.strays["no-such-tunnel"] += 1
             return
-        counters = tunnel.counters
+        counters = tunnel.endpoint.counters
         try:
             tunnel.capture.sendto(packet, tunnel.to_ipv4 if packet[0] >> 4 == 4 else tunnel.to_ipv6)
         except OSError as error:
@@ -90,7 +91,7 @@ class KernelBackend:
         """Nothing is left to do: the stack got the packet itself, this was a copy."""
 
     def counters(self) -> Mapping[str, TunnelCounters]:
-        return self._known.counters()
+        return {name: tunnel.endpoint.counters for name, tunnel in self._tunnels.items()}
 
     def strays(self) -> Mapping[str, int]:
         return self._known.strays
@@ -100,7 +101,7 @@ class KernelBackend:
             self.close(name)
 
     def _read(self, tunnel: _Tunnel) -> None:
-        counters = tunnel.counters
+        counters = tunnel.endpoint.counters
         for _ in range(BATCH_LIMIT):
             try:
                 packet = tunnel.capture.recv(LARGEST_PACKET)
@@ -111,4 +112,4 @@ class KernelBackend:
                 return
             counters.packets_in += 1
             counters.octets_in += len(packet)
-            self._receive(tunnel.name, packet)
+            self._receive(tunnel.endpoint.spec.name, packet)

@@ -7,8 +7,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from alt.tunnel.base import Receive, TunnelCounters, TunnelError, TunnelSpec
-from alt.tunnel.demux import Demultiplexer
+from alt.tunnel.base import (
+    Receive,
+    TunnelCounters,
+    TunnelError,
+    TunnelSpec,
+    refuse_second,
+)
+from alt.tunnel.demux import Demultiplexer, GreEndpoint
 
 QUEUE_LIMIT: Final = 4096
 """GRE packets under way at once; more are dropped, as a network would."""
@@ -65,20 +71,23 @@ class MemoryBackend:
         self._underlay = underlay
         self._receive = receive
         self._stack = stack
-        self._tunnels = Demultiplexer()
+        self._demultiplexer = Demultiplexer()
+        self._tunnels: dict[str, GreEndpoint] = {}
 
     def open(self, spec: TunnelSpec) -> None:
+        refuse_second(spec.name, self._tunnels)
         if spec.local is None:
             raise TunnelError(f"tunnel {spec.name}: a memory tunnel needs a local address")
-        self._tunnels.add(spec)
+        self._tunnels[spec.name] = self._demultiplexer.add(spec, self._receive)
         self._underlay.attach(spec.local, self)
 
     def close(self, name: str) -> None:
-        self._tunnels.remove(name)
+        self._demultiplexer.remove(self._tunnels.pop(name))
 
     def send(self, name: str, packet: bytes) -> None:
         endpoint = self._tunnels.get(name)
         if endpoint is None:
+            self._demultiplexer.strays["no-such-tunnel"] += 1
             return
         spec = endpoint.spec
         assert spec.local is not None  # open() saw to it
@@ -90,20 +99,18 @@ class MemoryBackend:
 
     def arrive(self, source: str, octets: bytes) -> None:
         """A GRE packet from the underlay."""
-        found = self._tunnels.received(source, octets)
-        if found is not None:
-            self._receive(*found)
+        self._demultiplexer.received(source, octets)
 
     def to_stack(self, name: str, packet: bytes) -> None:
         self._stack(name, packet)
 
     def counters(self) -> Mapping[str, TunnelCounters]:
-        return self._tunnels.counters()
+        return {name: endpoint.counters for name, endpoint in self._tunnels.items()}
 
     def strays(self) -> Mapping[str, int]:
-        return self._tunnels.strays
+        return self._demultiplexer.strays
 
     def shutdown(self) -> None:
-        for name in list(self._tunnels.counters()):
+        for name in list(self._tunnels):
             self.close(name)
         self._underlay.detach(self)

@@ -1,8 +1,7 @@
-"""Keeps tunnels from running through themselves.
+"""Finds routes that would lead tunnels through themselves.
 
 One route to a tunnel's remote end through the tunnel turns one packet into a
-storm. The overlay's own namespace prevents it; these two checks say so when
-something tries.
+storm. The overlay's own namespace prevents it; this says so when something tries.
 """
 
 from __future__ import annotations
@@ -21,16 +20,11 @@ def covered_remotes(prefix: EidPrefix, specs: Iterable[TunnelSpec]) -> list[str]
     """
     if prefix.length == 0:
         return []
-    names = []
-    for spec in specs:
-        remote = ipaddress.ip_address(spec.remote)
-        family = Family.IPV4 if remote.version == 4 else Family.IPV6
-        host = EidPrefix(prefix.instance_id, family, int(remote), WIDTH_BITS[family])
-        if prefix.covers(host):
-            names.append(spec.name)
-    return names
+    return [spec.name for spec in specs if prefix.covers(remote_host(spec, prefix.instance_id))]
 
 
-def packed_remotes(specs: Iterable[TunnelSpec]) -> frozenset[bytes]:
-    """The packed remote ends: no packet of the overlay's own stack may go there."""
-    return frozenset(ipaddress.ip_address(spec.remote).packed for spec in specs)
+def remote_host(spec: TunnelSpec, instance_id: int) -> EidPrefix:
+    """A tunnel's remote end as if it were an EID."""
+    remote = ipaddress.ip_address(spec.remote)
+    family = Family.IPV4 if remote.version == 4 else Family.IPV6
+    return EidPrefix(instance_id, family, int(remote), WIDTH_BITS[family])

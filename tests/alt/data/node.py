@@ -12,6 +12,8 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+import uvloop
+
 from alt.effects import FibChange, Local, Via
 from alt.fib import Fib
 from alt.helper_capabilities import effective, keep_only
@@ -20,6 +22,7 @@ from alt.plane import AltPlane
 from alt.plane_carrier import PlaneCarrier
 from alt.plane_effects import Deliver, SendNegative
 from alt.tunnel.base import TunnelSpec
+from alt.tunnel.underlay import GreUnderlay
 from alt.tunnel.userspace import UserspaceBackend
 from mapsys.eid import EidPrefix
 
@@ -41,16 +44,18 @@ async def run(config: dict[str, Any]) -> None:
     helper = TunnelHelper()
     overlay = helper.make_overlay(config["overlay"])
     if config.get("unprivileged"):
+        # The sockets are asked for later, from the helper.
         keep_only(frozenset())
     fib = Fib(0)
+    underlay = GreUnderlay(helper.raw_gre, loop)
     carrier = PlaneCarrier(
         AltPlane(0, fib, lambda eid: True),
         fib,
-        lambda receive: UserspaceBackend(overlay, receive, loop),
+        lambda receive: UserspaceBackend(overlay, underlay, receive, loop),
         clock=loop.time,
         on_deliver=_on_deliver,
         on_negative=_on_negative,
-        on_recursion=lambda change, names: say(event="recursion", tunnels=names),
+        on_recursion=lambda prefix, names: say(event="recursion", tunnels=names),
     )
     for fields in config["tunnels"]:
         carrier.open(TunnelSpec(**fields))
@@ -79,6 +84,7 @@ async def run(config: dict[str, Any]) -> None:
                 strays=dict(carrier.backend.strays()),
             )
     carrier.backend.shutdown()
+    underlay.shutdown()
     helper.stop()
 
 
@@ -97,4 +103,8 @@ def _on_negative(effect: SendNegative) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(json.loads(sys.argv[1])))
+    settings = json.loads(sys.argv[1])
+    if settings["uvloop"]:
+        uvloop.run(run(settings))
+    else:
+        asyncio.run(run(settings))

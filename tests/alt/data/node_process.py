@@ -27,12 +27,14 @@ class NodeProcess:
         routes: dict[str, str],
         *,
         unprivileged: bool = False,
+        uvloop: bool = False,
     ) -> None:
         config = {
             "overlay": overlay,
             "tunnels": [asdict(spec) for spec in tunnels],
             "routes": routes,
             "unprivileged": unprivileged,
+            "uvloop": uvloop,
         }
         self.overlay = overlay
         self.process = in_namespace(

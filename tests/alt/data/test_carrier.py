@@ -33,7 +33,7 @@ class Node:
             clock=lambda: 0.0,
             on_deliver=self.delivered.append,
             on_negative=self.negatives.append,
-            on_recursion=lambda change, names: self.recursions.append(names),
+            on_recursion=lambda prefix, names: self.recursions.append(names),
         )
 
     def route(self, prefix: str, target: str) -> None:
@@ -103,6 +103,8 @@ def test_a_route_over_a_tunnels_remote_end_is_reported_and_still_harmless() -> N
     nodes[1].route("198.18.0.0/15", "n1")
     nodes[1].route("0.0.0.0/0", "n1")
     assert len(nodes[1].recursions) == 1
+    nodes[1].carrier.open(TunnelSpec("n9", "192.0.2.2", "192.0.2.9", inner4="10.255.9.0/31"))
+    assert nodes[1].recursions.pop() == ["n9"]
     nodes[1].carrier.change_route(FibChange(EidPrefix.parse("192.0.2.0/28"), None))
     assert len(nodes[1].recursions) == 1
 

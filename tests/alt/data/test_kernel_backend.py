@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from pyroute2.netlink.rtnl import RTM_DELLINK, RTM_NEWLINK
+from pyroute2.netlink.rtnl import RTM_DELLINK, RTM_NEWLINK  # type: ignore[import-untyped]
 
 from alt.netns import Owner, make_overlay, remove_overlay
-from alt.privileged import OverlayPrivileges
+from alt.privileged import OverlayPrivileges, raw_gre
 from alt.tunnel.base import TunnelError, TunnelSpec
 from alt.tunnel.capture import open_capture
 from alt.tunnel.device import bring_up, device_name
@@ -29,6 +29,7 @@ from alt.tunnel.gre_link import (
 )
 from alt.tunnel.kernel import KernelBackend
 from alt.tunnel.netlink import octets_of
+from alt.tunnel.underlay import GreUnderlay
 from alt.tunnel.userspace import UserspaceBackend
 from tests.alt.data.lab import Underlay, in_namespace, ping, underlay, wait_until
 from tests.alt.data.node_process import NodeProcess
@@ -210,13 +211,15 @@ def test_a_packet_of_the_overlays_stack_to_a_tunnel_end_is_dropped() -> None:
 
     async def try_it() -> None:
         loop = asyncio.get_running_loop()
-        backend = UserspaceBackend(privileges, lambda tunnel, packet: None, loop)
+        underlay = GreUnderlay(raw_gre, loop)
+        backend = UserspaceBackend(privileges, underlay, lambda tunnel, packet: None, loop)
         backend.open(spec)
         assert not await asyncio.to_thread(ping, privileges.overlay, "192.0.2.1")
         counters = backend.counters()["loop"]
         assert counters.dropped == {"to-tunnel-remote": 1}
         assert counters.packets_out == 0
         backend.shutdown()
+        underlay.shutdown()
 
     try:
         asyncio.run(try_it())

@@ -7,6 +7,7 @@ are holes. A capture on the bridge is read by tshark.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def row(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Row]:
                     NodeProcess(
                         spaces[number], net.overlay(number), tunnels, routes,
                         unprivileged=number == 2,
+                        uvloop=number == 3,
                     )
                 )  # fmt: skip
             yield Row(net, nodes[0], nodes[1], nodes[2], capture, spaces)
@@ -198,6 +200,24 @@ def test_garbage_wrong_keys_and_strangers_are_counted(row: Row) -> None:
 
     wait_until(counted, "each attack to be counted once")
     assert ping(row.n1.overlay, "10.255.0.1")
+
+
+def test_what_the_kernel_drops_for_a_slow_node_is_counted(row: Row) -> None:
+    flood = 20_000
+    before = row.n2.counters()["strays"].get("unknown-remote", 0)
+    octets = encapsulate(IPV4_PAYLOAD, alt_packet("198.18.1.5"), key=1)
+    row.n2.process.send_signal(signal.SIGSTOP)
+    with socket_in(row.namespaces[9], 2, 3, 47) as stranger:
+        for _ in range(flood):
+            stranger.sendto(octets, ("192.0.2.2", 0))
+    row.n2.process.send_signal(signal.SIGCONT)
+
+    def all_accounted_for() -> bool:
+        strays: dict[str, int] = row.n2.counters()["strays"]
+        lost = strays.get("receive-queue-full", 0)
+        return bool(lost) and lost + strays["unknown-remote"] - before == flood
+
+    wait_until(all_accounted_for, "every packet of the flood to be counted")
 
 
 def test_large_packets_cross_the_tunnel_in_fragments(row: Row) -> None:

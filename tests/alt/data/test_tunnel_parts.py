@@ -13,7 +13,7 @@ from alt.tunnel.demux import Demultiplexer
 from alt.tunnel.device import device_name
 from alt.tunnel.memory import QUEUE_LIMIT, MemoryBackend, MemoryUnderlay
 from alt.tunnel.probe import Abilities
-from alt.tunnel.recursion import covered_remotes, packed_remotes
+from alt.tunnel.recursion import covered_remotes
 from alt.tunnel.sequence import RESTART_RUN, SequenceWindow
 from mapsys.eid import EidPrefix
 from tests.alt.data.packets import alt_packet
@@ -93,18 +93,24 @@ def test_a_neighbour_that_restarted_is_heard_again() -> None:
     assert verdicts == [False] * (RESTART_RUN - 1) + [True] * 3
 
 
+class Received(list[tuple[str, bytes]]):
+    """Keeps what a demultiplexer hands on."""
+
+    def take(self, tunnel: str, packet: bytes) -> None:
+        self.append((tunnel, packet))
+
+
 def test_each_packet_goes_to_the_tunnel_of_its_remote_and_key() -> None:
-    tunnels = Demultiplexer()
-    tunnels.add(SPEC)
-    tunnels.add(TunnelSpec("other", "192.0.2.11", "192.0.2.1", None, inner4="10.0.0.0/31"))
-    packet = alt_packet("198.18.1.5")
-    assert tunnels.received("192.0.2.1", encapsulate(IPV4_PAYLOAD, packet, key=1006)) == (
-        "arin",
-        packet,
+    tunnels, seen = Demultiplexer(), Received()
+    arin = tunnels.add(SPEC, seen.take)
+    tunnels.add(
+        TunnelSpec("other", "192.0.2.11", "192.0.2.1", None, inner4="10.0.0.0/31"), seen.take
     )
-    assert tunnels.received("192.0.2.1", encapsulate(IPV4_PAYLOAD, packet)) == ("other", packet)
-    counters = tunnels.counters()
-    assert (counters["arin"].packets_in, counters["arin"].octets_in) == (1, len(packet))
+    packet = alt_packet("198.18.1.5")
+    tunnels.received("192.0.2.1", encapsulate(IPV4_PAYLOAD, packet, key=1006))
+    tunnels.received("192.0.2.1", encapsulate(IPV4_PAYLOAD, packet))
+    assert seen == [("arin", packet), ("other", packet)]
+    assert (arin.counters.packets_in, arin.counters.octets_in) == (1, len(packet))
     assert not tunnels.strays
 
 
@@ -119,41 +125,51 @@ def test_each_packet_goes_to_the_tunnel_of_its_remote_and_key() -> None:
     ],
 )
 def test_strangers_are_counted_and_go_nowhere(remote: str, octets: bytes, reason: str) -> None:
-    tunnels = Demultiplexer()
-    tunnels.add(SPEC)
-    assert tunnels.received(remote, octets) is None
+    tunnels, seen = Demultiplexer(), Received()
+    arin = tunnels.add(SPEC, seen.take)
+    tunnels.received(remote, octets)
+    assert seen == []
     assert tunnels.strays == {reason: 1}
     assert reason in TUNNEL_REASONS
-    assert tunnels.counters()["arin"].packets_in == 0
+    assert arin.counters.packets_in == 0
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x60" + bytes(39)])
 def test_a_payload_that_is_not_what_its_type_says_is_dropped(payload: bytes) -> None:
-    tunnels = Demultiplexer()
-    tunnels.add(SPEC)
-    octets = encapsulate(IPV4_PAYLOAD, payload, key=1006)
-    assert tunnels.received("192.0.2.1", octets) is None
-    assert tunnels.counters()["arin"].dropped == {"protocol-mismatch": 1}
+    tunnels, seen = Demultiplexer(), Received()
+    arin = tunnels.add(SPEC, seen.take)
+    tunnels.received("192.0.2.1", encapsulate(IPV4_PAYLOAD, payload, key=1006))
+    assert seen == []
+    assert arin.counters.dropped == {"protocol-mismatch": 1}
 
 
 def test_remote_and_key_are_unique_and_free_again_after_removal() -> None:
-    tunnels = Demultiplexer()
-    tunnels.add(SPEC)
+    tunnels, seen = Demultiplexer(), Received()
+    arin = tunnels.add(SPEC, seen.take)
     twin = TunnelSpec("twin", None, "192.0.2.1", 1006, inner4="10.0.0.0/31")
     with pytest.raises(TunnelError, match="already tunnel arin"):
-        tunnels.add(twin)
-    with pytest.raises(TunnelError, match="of this name"):
-        tunnels.add(TunnelSpec("arin", None, "192.0.2.7", 1006, inner4="10.0.0.0/31"))
-    tunnels.remove("arin")
-    tunnels.add(twin)
+        tunnels.add(twin, seen.take)
+    assert tunnels.remotes == {bytes((192, 0, 2, 1))}
+    tunnels.remove(arin)
+    assert tunnels.remotes == frozenset()
+    tunnels.add(twin, seen.take)
+
+
+def test_tunnels_of_two_instances_share_an_underlay_by_their_keys() -> None:
+    tunnels, zero, hundred = Demultiplexer(), Received(), Received()
+    tunnels.add(TunnelSpec("up", None, "192.0.2.1", 0, inner4="10.0.0.0/31"), zero.take)
+    tunnels.add(TunnelSpec("up", None, "192.0.2.1", 100, inner4="10.0.0.0/31"), hundred.take)
+    packet = alt_packet("198.18.1.5")
+    tunnels.received("192.0.2.1", encapsulate(IPV4_PAYLOAD, packet, key=100))
+    assert (zero, hundred) == ([], [("up", packet)])
 
 
 def test_ipv6_remotes_match_in_any_spelling() -> None:
-    tunnels = Demultiplexer()
-    tunnels.add(TunnelSpec("six", None, "2001:DB8:f:0::1", 9, inner6="fd00:a17::2/127"))
+    tunnels, seen = Demultiplexer(), Received()
+    tunnels.add(TunnelSpec("six", None, "2001:DB8:f:0::1", 9, inner6="fd00:a17::2/127"), seen.take)
     packet = alt_packet("2001:db8:e001::5")
-    octets = encapsulate(IPV6_PAYLOAD, packet, key=9)
-    assert tunnels.received("2001:db8:f::1", octets) == ("six", packet)
+    tunnels.received("2001:db8:f::1", encapsulate(IPV6_PAYLOAD, packet, key=9))
+    assert seen == [("six", packet)]
 
 
 def test_memory_tunnels_carry_real_gre_both_ways() -> None:
@@ -194,6 +210,8 @@ def test_a_full_underlay_counts_what_it_does_not_take() -> None:
 def test_a_tunnel_taken_down_is_no_failure_of_the_packet_path() -> None:
     backend = MemoryBackend(MemoryUnderlay(), lambda t, p: None, lambda t, p: None)
     backend.open(SPEC)
+    with pytest.raises(TunnelError, match="of this name"):
+        backend.open(TunnelSpec("arin", "192.0.2.11", "192.0.2.7", 1006, inner4="10.0.0.0/31"))
     backend.close("arin")
     backend.send("arin", alt_packet("198.18.1.5"))
     assert backend.strays() == {"no-such-tunnel": 1}
@@ -215,7 +233,6 @@ def test_a_route_over_a_tunnel_end_is_found() -> None:
     assert covered_remotes(EidPrefix.parse("2001:db8::/32"), specs) == ["six"]
     assert covered_remotes(EidPrefix.parse("192.0.3.0/24"), specs) == []
     assert covered_remotes(EidPrefix.parse("0.0.0.0/0"), specs) == []
-    assert packed_remotes([SPEC]) == {bytes((192, 0, 2, 1))}
 
 
 @pytest.mark.parametrize(
