@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mapsys.core import static
@@ -14,6 +14,8 @@ from mapsys.core.holes import Known
 from mapsys.core.info_server import InfoServer
 from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Budgets, Limits
+from mapsys.core.lisp_sec import OneTimeKeys
+from mapsys.core.lisp_sec_settings import LispSecSettings, Policy
 from mapsys.core.map_resolver import MapResolver
 from mapsys.core.map_server import MapServer
 from mapsys.core.notify import NotifyQueue
@@ -64,6 +66,7 @@ class Settings:
     rtrs: tuple[str, ...] = ()
     answer_unsigned_info: bool = False
     wall_offset: float = 0.0
+    lisp_sec: LispSecSettings = field(default_factory=LispSecSettings)
 
 
 class Engine:
@@ -98,6 +101,7 @@ class Engine:
             pass
         budgets = Budgets(settings.limits)
         local = LocalAddresses(settings.local)
+        lisp_sec = settings.lisp_sec
         resolver = Resolver(self._store, sites, settings.authority, self._also_known)
         registrar = Registrar(
             self._store,
@@ -117,6 +121,7 @@ class Engine:
             local,
             path_mtu=settings.path_mtu,
             petr=settings.petr,
+            lisp_sec_required=lisp_sec.map_resolvers.policy is Policy.REQUIRED,
         )
         self._settings = settings
         self._sites = sites
@@ -125,7 +130,15 @@ class Engine:
         self._registrar = registrar
         self._map_server = map_server
         self._map_resolver = MapResolver(
-            map_server, resolver, local, settings.map_servers, self._has_alt
+            map_server,
+            resolver,
+            local,
+            settings.map_servers,
+            self._has_alt,
+            lisp_sec=lisp_sec,
+        )
+        self._one_time_keys = OneTimeKeys(
+            lisp_sec, map_resolver=settings.map_resolver, map_server=settings.map_server
         )
         self._info_server = InfoServer(
             sites,
@@ -180,7 +193,14 @@ class Engine:
                 return self._notifies.acknowledged(message, datagram.data, datagram.source)
             case Ecm(message=MapRequest() as request):
                 packet, port = message.inner, message.inner_header.source_port
-                question = Question(request, datagram.source, datagram.local, port, packet)
+                question = Question(
+                    request,
+                    datagram.source,
+                    datagram.local,
+                    port,
+                    packet,
+                    security=message.security,
+                )
                 return self._ask(question, now)
             case MapRequest():
                 port = datagram.source.port
@@ -251,8 +271,15 @@ class Engine:
             return [Dropped(asker, "MapRequest", reason)]
         try:
             eids = [record.eid_prefix for record in request.records]
+            opened = self._one_time_keys.open(
+                question.security, request.nonce, asker.host, over_alt=question.over_alt
+            )
         except WireError as error:
             return [Dropped(asker, "MapRequest", error.reason)]
+        if isinstance(opened, Drop):
+            return [Dropped(asker, "MapRequest", opened)]
+        if opened is not None:
+            question = replace(question, protection=opened)
         if self._settings.map_resolver and not question.over_alt:
             return self._map_resolver.resolve(question, eids, now)
         return self._map_server.answer(question, eids, now)

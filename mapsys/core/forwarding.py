@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
+from mapsys.core.details import Details
 from mapsys.core.effects import Endpoint
 from mapsys.core.notify import CONTROL_PORT
 from mapsys.core.publish import forwarding_host, read_record
@@ -18,11 +19,16 @@ from mapsys.wire.map_request import MapRequestRecord
 
 
 def etr_host(mapping: Mapping, question: Question, local: LocalAddresses) -> str | None:
-    """A reachable locator of a live registration, the best priority first."""
+    """A reachable locator of a live registration, the best priority first.
+
+    A protected question goes only to an ETR that can sign its answer.
+    """
     loopback = ipaddress.ip_address(question.local.host).is_loopback
     families = local.families
     best: tuple[int, str] | None = None
     for registration in split(mapping)[0]:
+        if question.protection and not Details.unpack(registration.details).security_capable:
+            continue
         for rloc in read_record(registration.record).rlocs:
             host = forwarding_host(rloc, families)
             if host is None or not is_unicast(host, loopback=loopback):

@@ -8,6 +8,8 @@ from typing import Final
 
 from mapsys.core.effects import Answered, Dropped, Effect, Endpoint, Inject, Send
 from mapsys.core.forwarding import inner_packet
+from mapsys.core.lisp_sec_answers import alt_datagram, onward_data
+from mapsys.core.lisp_sec_settings import LispSecSettings, Policy
 from mapsys.core.map_server import MESSAGE, MapServer
 from mapsys.core.questions import LocalAddresses, Question
 from mapsys.core.reasons import Drop
@@ -31,20 +33,26 @@ class MapResolver:
         local: LocalAddresses,
         map_servers: Sequence[Endpoint],
         has_alt: Callable[[int], bool],
+        *,
+        lisp_sec: LispSecSettings,
     ) -> None:
         """map_servers: whom to ask where there is no ALT.
 
-        has_alt: whether there is an ALT for an instance-ID.
+        has_alt: whether there is an ALT for an instance-ID. lisp_sec: whether and
+        how protected Map-Requests are passed on as such.
         """
         self._map_server = map_server
         self._resolver = resolver
         self._local = local
         self._map_servers = tuple(map_servers)
         self._has_alt = has_alt
+        self._lisp_sec = lisp_sec
         self._passed_on: OrderedDict[tuple[int, EidPrefix], float] = OrderedDict()
 
     def resolve(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
         """Answer a Map-Request that an ITR sent in an ECM."""
+        if self._lisp_sec.itrs.policy is Policy.REQUIRED and question.protection is None:
+            return [Dropped(question.asker, MESSAGE, Drop.LISP_SEC_REQUIRED)]
         if all(self._resolver.resolve(eid).outcome is not Outcome.ELSEWHERE for eid in eids):
             return self._map_server.answer(question, eids, now)
         effects: list[Effect] = []
@@ -59,7 +67,16 @@ class MapResolver:
     ) -> list[Effect]:
         if self._is_duplicate(question.request.nonce, eid, now):
             return [Dropped(question.asker, MESSAGE, Drop.DUPLICATE)]
+        security = None
+        if question.protection and self._lisp_sec.itrs.policy is not Policy.OFF:
+            if self._lisp_sec.onward is None:
+                return [Dropped(question.asker, MESSAGE, Drop.LISP_SEC_NO_ONWARD_KEY)]
+            security = onward_data(
+                question.protection, question.request.nonce, self._lisp_sec.onward
+            )
         if self._has_alt(eid.instance_id) and not question.over_alt:
+            if security is not None:
+                packet = alt_datagram(packet, security)
             return [Answered(eid, "alt"), Inject(packet, eid, eid.instance_id)]
         others = [e for e in self._map_servers if e.host != question.asker.host]
         if not others:
@@ -67,7 +84,8 @@ class MapResolver:
         # An ITR that gets no answer asks again under another nonce, and so another server.
         chosen = others[question.request.nonce % len(others)]
         source = self._local.source_towards(chosen.host, question.local)
-        return [Answered(eid, Outcome.FORWARD.value), Send(Ecm(packet).octets(), chosen, source)]
+        data = Ecm(packet, security=security).octets()
+        return [Answered(eid, Outcome.FORWARD.value), Send(data, chosen, source)]
 
     def _is_duplicate(self, nonce: int, eid: EidPrefix, now: float) -> bool:
         remembered = self._passed_on

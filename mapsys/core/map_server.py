@@ -18,6 +18,7 @@ from mapsys.core.effects import (
 )
 from mapsys.core.forwarding import etr_host, inner_packet
 from mapsys.core.limiter import Budgets
+from mapsys.core.lisp_sec_answers import etr_data, reply_data, signed, some_etr_can_sign
 from mapsys.core.notify import CONTROL_PORT
 from mapsys.core.questions import LocalAddresses, Question, usable_itr_rloc
 from mapsys.core.reasons import Drop
@@ -54,11 +55,12 @@ class MapServer:
         *,
         path_mtu: int | None,
         petr: Sequence[RlocRecord] = (),
+        lisp_sec_required: bool = False,
     ) -> None:
         """path_mtu: octets of a whole IP packet; None for the RFC's safe sizes.
 
         petr: locators of PETRs to name instead of forwarding natively; empty to say
-        natively-forward.
+        natively-forward. lisp_sec_required: answer protected Map-Requests alone.
         """
         self._store = store
         self._resolver = resolver
@@ -66,6 +68,7 @@ class MapServer:
         self._local = local
         self._path_mtu = path_mtu
         self._petr = tuple(petr)
+        self._lisp_sec_required = lisp_sec_required
 
     def answer(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
         """Answer a Map-Request; silence where one of its EIDs is not this server's.
@@ -73,6 +76,8 @@ class MapServer:
         Everything that can be said at once goes into one Map-Reply; what an ETR has
         to answer is passed on to it.
         """
+        if self._lisp_sec_required and question.protection is None:
+            return [Dropped(question.asker, MESSAGE, Drop.LISP_SEC_REQUIRED)]
         resolutions = [self._decide(question, eid) for eid in eids]
         if any(r.outcome is Outcome.ELSEWHERE for r in resolutions):
             return [Dropped(question.asker, MESSAGE, Drop.NOT_AUTHORITATIVE)]
@@ -86,11 +91,16 @@ class MapServer:
         return effects
 
     def _decide(self, question: Question, eid: EidPrefix) -> Resolution:
-        """The resolution, after what the site's policy makes of this asker."""
+        """The resolution, after what the site's policy makes of this asker.
+
+        The A bit changes nothing for a protected question: where one ETR asked for
+        proxy replies, it gets one (RFC 9303, 6.7).
+        """
         answer = self._resolver.resolve(eid, from_pitr=question.request.pitr)
         if (
             answer.outcome is Outcome.PROXY_REPLY
             and question.request.authoritative
+            and question.protection is None
             and answer.site is not None
             and answer.site.honour_authoritative
             and answer.mapping is not None
@@ -108,11 +118,16 @@ class MapServer:
         prefix = answers[0].negative or answers[0].eid
         if not self._budgets.take_reply(host, prefix, now):
             return [Dropped(question.asker, MESSAGE, Drop.RATE_LIMITED)]
-        room = room_for_records(self._path_mtu, ipaddress.ip_address(host).version)
+        protection = question.protection
+        security = b"" if protection is None else reply_data(protection, answers)
+        version = ipaddress.ip_address(host).version
+        room = room_for_records(self._path_mtu, version) - len(security)
         records: list[bytes] = []
         for answer in answers:
             records.extend(self._records(answer, room - sum(map(len, records))))
-        data = assemble(question.request.nonce, records)
+        data = assemble(question.request.nonce, records, security)
+        if protection is not None:
+            data = signed(protection, data)
         effects: list[Effect] = [
             Answered(answer.eid, answer.outcome.value, _action(answer)) for answer in answers
         ]
@@ -124,7 +139,7 @@ class MapServer:
                 data,
                 Endpoint(host, question.reply_port),
                 self._local.source_towards(host, question.local),
-                repeat=Repeat.NONCE,
+                repeat=Repeat.NONCE if protection is None else Repeat.NEVER,
                 admit=partial(self._admit, question.asker.host, host, prefix),
             )
         )
@@ -148,29 +163,44 @@ class MapServer:
         One record goes on in its packet as it came; of several, each ETR gets its
         own alone, since it can answer for no other.
         """
+        protection = question.protection
+        if protection is not None and not some_etr_can_sign(mapping):
+            return self._deny(question, answer, mapping, Action.DROP_AUTH_FAILURE, now)
         host = etr_host(mapping, question, self._local)
         if host is None:
             # Registered, but no way to an ETR at present: ask again in a minute.
-            later = replace(
-                answer,
-                outcome=Outcome.NEGATIVE,
-                negative=mapping.eid,
-                action=Action.SEND_MAP_REQUEST,
-                ttl_minutes=TTL_NOT_REGISTERED_MINUTES,
-            )
-            return self._reply(question, [later], now)
+            return self._deny(question, answer, mapping, Action.SEND_MAP_REQUEST, now)
+        security = None
+        if protection is not None:
+            wrapping = None if answer.site is None else answer.site.lisp_sec
+            if wrapping is None:
+                return [Dropped(question.asker, MESSAGE, Drop.LISP_SEC_NO_ETR_KEY)]
+            security = etr_data(protection, question.request.nonce, mapping, wrapping)
         if not self._budgets.take_reply(host, answer.eid, now):
             return [Dropped(question.asker, MESSAGE, Drop.RATE_LIMITED)]
         as_it_came = question.packet if len(question.request.records) == 1 else None
         packet = as_it_came or inner_packet(question, record, answer.eid, self._local)
         send = Send(
-            Ecm(packet).octets(),
+            Ecm(packet, security=security).octets(),
             Endpoint(host, CONTROL_PORT),
             self._local.source_towards(host, question.local),
-            repeat=Repeat.NEVER if as_it_came is None else Repeat.INNER,
+            repeat=Repeat.INNER if as_it_came and security is None else Repeat.NEVER,
             admit=partial(self._admit, question.asker.host, host, answer.eid),
         )
         return [Answered(answer.eid, Outcome.FORWARD.value), send]
+
+    def _deny(
+        self, question: Question, answer: Resolution, mapping: Mapping, action: Action, now: float
+    ) -> list[Effect]:
+        """A negative answer for what is registered, since none of its ETRs can give another."""
+        negative = replace(
+            answer,
+            outcome=Outcome.NEGATIVE,
+            negative=mapping.eid,
+            action=action,
+            ttl_minutes=TTL_NOT_REGISTERED_MINUTES,
+        )
+        return self._reply(question, [negative], now)
 
     def _admit(self, asker: str, destination: str, prefix: EidPrefix, now: float) -> bool:
         return self._budgets.requests.take(asker, now) and self._budgets.take_reply(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mapsys.core.effects import Endpoint
+from mapsys.core.lisp_sec import Protection
 from mapsys.wire.address import Address, Ipv4, Ipv6
 from mapsys.wire.map_request import MapRequest
 
@@ -22,6 +23,8 @@ class Question:
     packet: the inner IP packet with the Map-Request, to be passed on as it is;
     None where it came without one.
     over_alt: it came over the ALT, so it is not to be sent there again.
+    security: the ECM's authentication data as received. protection: what came out
+    of it, where LISP-SEC is in use; the answer is to be protected with it.
     """
 
     request: MapRequest
@@ -30,6 +33,8 @@ class Question:
     reply_port: int
     packet: bytes | None = None
     over_alt: bool = False
+    security: bytes | None = None
+    protection: Protection | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,14 @@ class Drop(StrEnum):
     RATE_LIMITED = "rate-limited"
     UNKNOWN_NOTIFY = "unknown-notify"
     STILL_LOADING = "still-loading"
+    LISP_SEC_REQUIRED = "lisp-sec-required"
+    LISP_SEC_UNKNOWN_KEY_ID = "lisp-sec-unknown-key-id"
+    LISP_SEC_UNKNOWN_WRAP_ID = "lisp-sec-unknown-wrap-id"
+    LISP_SEC_WRONG_KEY = "lisp-sec-wrong-key"
+    LISP_SEC_UNENCRYPTED = "lisp-sec-unencrypted"
+    LISP_SEC_EID_AD = "lisp-sec-eid-ad"
+    LISP_SEC_NO_ONWARD_KEY = "lisp-sec-no-onward-key"
+    LISP_SEC_NO_ETR_KEY = "lisp-sec-no-etr-key"
 
 
 class Refusal(StrEnum):

@@ -17,6 +17,8 @@ from mapsys.wire.map_reply import MapReply
 from mapsys.wire.records import Action, EidRecord, RlocRecord
 
 _HEAD: Final = struct.Struct("!IQ")
+_SECURITY: Final = 0x02000000
+"""The S bit (RFC 9301, 5.4)."""
 MAX_RECORDS: Final = 255
 
 DEFAULT_PACKET_OCTETS: Final = {4: 576, 6: 1280}
@@ -30,9 +32,10 @@ def room_for_records(path_mtu: int | None, version: int) -> int:
     return (path_mtu or DEFAULT_PACKET_OCTETS[version]) - IP_UDP_OCTETS[version] - _HEAD.size
 
 
-def assemble(nonce: int, records: Sequence[bytes]) -> bytes:
-    """A Map-Reply around records that are octets already."""
-    return _HEAD.pack(MapReply.TYPE << 28 | len(records), nonce) + b"".join(records)
+def assemble(nonce: int, records: Sequence[bytes], security: bytes = b"") -> bytes:
+    """A Map-Reply around records that are octets already, and authentication data if any."""
+    word = MapReply.TYPE << 28 | bool(security) * _SECURITY | len(records)
+    return _HEAD.pack(word, nonce) + b"".join(records) + security
 
 
 def negative_record(answer: Resolution, petr: tuple[RlocRecord, ...] = ()) -> bytes:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Final
 
 from mapsys.core.holes import free_part
+from mapsys.core.limiter import Rate
+from mapsys.core.lisp_sec_settings import Wrapping
 from mapsys.eid import EidPrefix
 from mapsys.table import PrefixTable
 from mapsys.wire.auth import Key
@@ -88,6 +90,8 @@ class LispSite:
     deny_action: the action code for everyone who asks for this site; None answers.
     pitr_action: the action code for PITRs alone (p bit); None treats them alike.
     static: mappings that the operator has registered, reply-ready.
+    register_rate: its own budget of Map-Registers; None is as for every site.
+    lisp_sec: how One-Time Keys go to its ETRs; None where they cannot.
     """
 
     name: str
@@ -103,6 +107,8 @@ class LispSite:
     deny_action: int | None = None
     pitr_action: int | None = None
     static: tuple[EidRecord, ...] = ()
+    register_rate: Rate | None = None
+    lisp_sec: Wrapping | None = None
     _by_key_id: dict[int, SiteKey] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
