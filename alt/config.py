@@ -294,6 +294,7 @@ _RECORD: Final = Record(
 class Instance(Kind[AltConfig]):
     """One entry of the section; its name is the node's own unless it says otherwise."""
 
+    record = _RECORD
     expects = _RECORD.expects
 
     def __init__(self, today: Callable[[], date]) -> None:

@@ -15,6 +15,7 @@ from alt.bgp.events import (
     AnnounceRefused,
     DayChanged,
     EndOfRibReceived,
+    EventsLost,
     OpenReceived,
     OriginateLocal,
     PeerDown,
@@ -37,6 +38,7 @@ from alt.effects import (
     AltEffect,
     EndOfRib,
     Rejected,
+    RequestRefresh,
     Resume,
     Suspend,
     Teardown,
@@ -127,6 +129,8 @@ class AltRouter:
                 return self._learn(peer, event, now)
             case EndOfRibReceived(family=family):
                 return self._settle(self._drop(peer, peer.end_of_rib(family)), now)
+            case EventsLost():
+                return [RequestRefresh(peer.tunnel.name, family) for family in peer.families]
             case RefreshReceived(family=family, kind=RefreshKind.BEGIN):
                 peer.refresh_began(family, now)
             case RefreshReceived(family=family, kind=RefreshKind.END):

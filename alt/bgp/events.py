@@ -93,6 +93,13 @@ class NotificationReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class EventsLost:
+    """Something the neighbour said did not get here; it has to say everything again."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
 class OriginateLocal:
     """The Map-Server here serves a site prefix from now on."""
 
@@ -135,5 +142,6 @@ PeerEvent = (
     | RefreshReceived
     | NotificationReceived
     | AnnounceRefused
+    | EventsLost
 )
 AltEvent = PeerEvent | OriginateLocal | WithdrawLocal | SpeakerLost | DayChanged

@@ -15,6 +15,7 @@ import msgspec
 
 from alt.bgp.events import (
     EndOfRibReceived,
+    EventsLost,
     NotificationReceived,
     OpenReceived,
     PeerDown,
@@ -168,19 +169,20 @@ class EventReader:
             if peer is None:
                 self.counts["unknown-neighbour"] += 1
                 return []
-            self._check_counter(peer, decoded.counter)
-            events = list(self._read[decoded.type](peer, decoded.neighbor))
+            events: list[PeerEvent] = list(self._lost(peer, decoded.counter))
+            events += self._read[decoded.type](peer, decoded.neighbor)
         except (msgspec.DecodeError, MalformedError, ValueError, RecursionError):
             self.counts["malformed"] += 1
             return []
         self.counts["event" if events else "ignored"] += 1
         return events
 
-    def _check_counter(self, peer: str, counter: int) -> None:
+    def _lost(self, peer: str, counter: int) -> Iterator[PeerEvent]:
         """Lines of a neighbour are numbered; a number left out is a line lost."""
         last = self._last.get(peer)
         if counter and last is not None and counter > last + 1:
             self.counts["gap"] += 1
+            yield EventsLost(peer)
         self._last[peer] = counter
 
     def _state(self, peer: str, neighbor: _Neighbor) -> Iterator[PeerEvent]:

@@ -51,11 +51,19 @@ class AttributePool:
     """Hands out one object per distinct set of attributes."""
 
     def __init__(self) -> None:
-        self._known: WeakValueDictionary[PathAttributes, PathAttributes] = WeakValueDictionary()
+        # The keys are fields, not the object: that would keep itself alive.
+        self._known: WeakValueDictionary[object, PathAttributes] = WeakValueDictionary()
 
     def intern(self, attributes: PathAttributes) -> PathAttributes:
         """The object that stands for these attributes."""
-        return self._known.setdefault(attributes, attributes)
+        fields = (
+            attributes.as_path,
+            attributes.next_hop,
+            attributes.origin,
+            attributes.med,
+            attributes.communities,
+        )
+        return self._known.setdefault(fields, attributes)
 
     def __len__(self) -> int:
         return len(self._known)

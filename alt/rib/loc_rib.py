@@ -79,17 +79,9 @@ class LocRib:
         """The route in use to exactly this prefix."""
         return self._best.get(prefix)
 
-    def longest_match(self, eid: EidPrefix) -> Route | None:
-        """The route in use to the longest prefix around an EID."""
-        found = self._best.longest_match(eid)
-        return found and found[1]
-
     def covered(self, prefix: EidPrefix) -> Iterator[Route]:
         """The routes in use inside a prefix (itself counts), in table order."""
         return (route for _, route in self._best.covered(prefix))
 
     def __iter__(self) -> Iterator[Route]:
         return (route for _, route in self._best.items())
-
-    def __len__(self) -> int:
-        return len(self._best)

@@ -15,6 +15,7 @@ from alt.bgp.conf import ConfFile, ConfRefusedError
 from alt.bgp.dialect import NLRI_PER_LINE, Dialect
 from alt.bgp.events import (
     EndOfRibReceived,
+    EventsLost,
     NotificationReceived,
     OpenReceived,
     PeerDown,
@@ -237,7 +238,8 @@ def test_strangers_and_lost_lines_are_counted() -> None:
     one = reader()
     one.read(lines.up("192.0.2.99").encode())
     for counter in (1, 2, 5):
-        one.read(lines.line("state", MSPA, counter, state="up").encode())
+        events = one.read(lines.line("state", MSPA, counter, state="up").encode())
+    assert events == [EventsLost("mspa"), PeerUp("mspa")]
     one.restart()
     one.read(lines.line("state", MSPA, 1, state="up").encode())
     assert one.counts == {"unknown-neighbour": 1, "event": 4, "gap": 1}

@@ -60,6 +60,12 @@ class Oracle:
             for t in config.tunnels
         ]
         self.here = {self.me} | {t.neighbor for t in config.tunnels if t.role is Role.SIBLING}
+        self.former = {row[:2]: self.left(row) for row in self.rows}
+        self.served = [
+            row[:2]
+            for row in self.rows
+            if self.former[row[:2]] is not None and self.within_cap(row) and self.me in row[4]
+        ]
 
     def around(self, width, block):
         larger = [r for r in self.rows if r[0] == width and block.startswith(r[1])]
@@ -74,8 +80,8 @@ class Oracle:
         return around if around[3] in row[5] else None
 
     def within_cap(self, row):
-        around = self.left(row)
-        rivals = [r for r in self.rows if self.left(r) is around]
+        around = self.former[row[:2]]
+        rivals = [r for r in self.rows if self.former[r[:2]] is around]
         return rivals.index(row) < around[6]
 
     def accepts(self, role, neighbor, prefix):
@@ -88,15 +94,10 @@ class Oracle:
         holds = lambda blocks: any(w == width and b.startswith(text) for w, b in blocks)  # noqa: E731
         if inside(self.holes) or (width == 32 and any(r.startswith(text) for r in self.remotes)):
             return False
-        served = [
-            (r[0], r[1])
-            for r in self.rows
-            if self.left(r) is not None and self.within_cap(r) and self.me in r[4]
-        ]
         rows = [r for r in self.rows if r[0] == width and text.startswith(r[1])]
         row = max(rows, key=lambda r: len(r[1]), default=None)
         if role in ("parent", "backup"):
-            return not inside(self.own) and not inside(served)
+            return not inside(self.own) and not inside(self.served)
         if row is None or not row[7] or len(text) > LONGEST[row[2], width]:
             return False
         if role == "peer":
@@ -105,9 +106,9 @@ class Oracle:
                 and len(text) <= LONGEST[self.level, width]
                 and not inside(self.own)
                 and not holds(self.own)
-                and not inside(served)
+                and not inside(self.served)
             )
-        block_around = self.left(row)
+        block_around = self.former[row[:2]]
         parent_of_left = (
             block_around is not None
             and any(w == width and block_around[1].startswith(b) for w, b in self.aggregated)
@@ -117,7 +118,7 @@ class Oracle:
             if holds(self.own) or not inside(self.own) or row[3] in self.here:
                 return False
         else:
-            if holds(self.aggregated) or not (inside(self.aggregated) or inside(served)):
+            if holds(self.aggregated) or not (inside(self.aggregated) or inside(self.served)):
                 return False
             if neighbor not in (row[4] if parent_of_left else {row[3]}):
                 return False

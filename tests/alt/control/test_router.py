@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from alt.bgp.events import (
     AnnounceRefused,
     DayChanged,
+    EventsLost,
     OpenReceived,
     OriginateLocal,
     PeerUp,
@@ -22,6 +23,7 @@ from alt.effects import (
     FibChange,
     Local,
     Rejected,
+    RequestRefresh,
     Resume,
     Suspend,
     Teardown,
@@ -161,6 +163,15 @@ def test_another_region_s_block_is_taken_only_as_an_alternative() -> None:
     assert node.fib[eid("198.18.96.0/19")] == Via("lacnic")
     node.withdraw("lacnic", "198.18.96.0/19")
     assert node.fib[eid("198.18.96.0/19")] == Via("apnic")
+
+
+def test_a_tunnel_may_allow_less_than_the_delegations() -> None:
+    bounded = tunnel("etr1", Role.CHILD, 11, allow=eids("198.18.1.128/25"))
+    node = Driven(mspa(tunnels=(bounded,)))
+    node.up("etr1")
+    node.hear("etr1", "198.18.1.0/24", "198.18.1.128/26")
+    assert node.reasons() == {"198.18.1.0/24": "not-allowed"}
+    assert node.fib[eid("198.18.1.128/26")] == Via("etr1")
 
 
 def test_path_faults_are_refused() -> None:
@@ -450,6 +461,15 @@ def test_enhanced_refresh_sweeps_what_is_not_repeated() -> None:
     assert eid("198.18.64.0/19") not in node.fib
 
 
+def test_a_lost_event_makes_the_neighbour_say_everything_again() -> None:
+    node = Driven(arin())
+    node.up("ripe")
+    assert node.send(EventsLost("ripe")) == [
+        RequestRefresh("ripe", Family.IPV4),
+        RequestRefresh("ripe", Family.IPV6),
+    ]
+
+
 # Limits.
 
 
@@ -586,6 +606,15 @@ def test_a_site_may_originate_only_what_is_delegated_to_it_here() -> None:
         "198.18.2.5/32": "host-route",
     }
     assert all(e.peer is None for e in node.effects if isinstance(e, Rejected))
+
+
+def test_a_site_that_left_or_has_no_delegation_is_not_originated() -> None:
+    left = Driven(mspa(delegations=moved()))
+    left.send(OriginateLocal(eid("198.18.1.0/24")))
+    assert left.reasons() == {"198.18.1.0/24": "moved"}
+    unlisted = Driven(mspa(delegations=()))
+    unlisted.send(OriginateLocal(eid("198.18.1.0/24")))
+    assert unlisted.reasons() == {"198.18.1.0/24": "not-delegated"}
 
 
 def test_the_same_event_twice_changes_nothing() -> None:

@@ -181,7 +181,7 @@ class AltMachine(RuleBasedStateMachine):
 
 TestAltMachine = AltMachine.TestCase
 TestAltMachine.settings = settings(
-    max_examples=60,
+    max_examples=150,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
