@@ -33,6 +33,9 @@ _TOUCH: Final = struct.Struct(">d16sB")
 _RAISE: Final = struct.Struct(">QH")
 _FORGET: Final = struct.Struct(">H")
 _SUPERSEDE: Final = struct.Struct(">16sd")
+_SUBSCRIBE: Final = struct.Struct(">dQBH")
+_PUBLISH: Final = struct.Struct(">QB")
+_UNSUBSCRIBE: Final = struct.Struct(">B")
 
 
 class Put(NamedTuple):
@@ -84,7 +87,56 @@ class Supersede(NamedTuple):
     until: float
 
 
-Change = Put | Withdraw | Touch | RaiseNonce | ForgetNonce | Supersede
+class Subscribe(NamedTuple):
+    """What is known of an xTR at an EID-Prefix held or replaced (RFC 9437)."""
+
+    eid: EidPrefix
+    subscriber: bytes
+    deadline: float
+    nonce: int
+    details: bytes
+
+
+class Publish(NamedTuple):
+    """A nonce used towards a subscriber."""
+
+    eid: EidPrefix
+    subscriber: bytes
+    nonce: int
+
+
+class Unsubscribe(NamedTuple):
+    """An xTR forgotten at an EID-Prefix."""
+
+    eid: EidPrefix
+    subscriber: bytes
+
+
+class Owe(NamedTuple):
+    """A change of a mapping that its subscribers have yet to hear of."""
+
+    eid: EidPrefix
+
+
+class Settle(NamedTuple):
+    """They have heard of it."""
+
+    eid: EidPrefix
+
+
+Change = (
+    Put
+    | Withdraw
+    | Touch
+    | RaiseNonce
+    | ForgetNonce
+    | Supersede
+    | Subscribe
+    | Publish
+    | Unsubscribe
+    | Owe
+    | Settle
+)
 
 
 def pack(change: Change) -> bytes:
@@ -105,8 +157,7 @@ def pack(change: Change) -> bytes:
 def _pack(change: Change) -> bytes:
     match change:
         case Touch(eid, registrant, deadline, digest):
-            head = _TOUCH.pack(deadline, digest, len(registrant))
-            return b"t" + head + eid.pack() + registrant
+            return pack_touch(eid, registrant, deadline, digest)
         case Put(eid, registrant, deadline, digest, record, details, published):
             lengths = (len(registrant), len(record), len(details), len(published))
             head = _PUT.pack(deadline, digest, *lengths)
@@ -121,6 +172,29 @@ def _pack(change: Change) -> bytes:
             return b"w" + head + eid.pack() + registrant + left
         case ForgetNonce(mark):
             return b"f" + _FORGET.pack(len(mark)) + mark
+        case Subscribe(eid, subscriber, deadline, nonce, details):
+            head = _SUBSCRIBE.pack(deadline, nonce, len(subscriber), len(details))
+            return b"u" + head + eid.pack() + subscriber + details
+        case Publish(eid, subscriber, nonce):
+            return b"r" + _PUBLISH.pack(nonce, len(subscriber)) + eid.pack() + subscriber
+        case Unsubscribe(eid, subscriber):
+            return b"x" + _UNSUBSCRIBE.pack(len(subscriber)) + eid.pack() + subscriber
+        case Owe(eid):
+            return b"o" + eid.pack()
+        case Settle(eid):
+            return b"d" + eid.pack()
+
+
+def pack_touch(eid: EidPrefix, registrant: bytes, deadline: float, digest: bytes) -> bytes:
+    """A Touch as octets, without the object: refreshes are what there is most of.
+
+    Raises ValueError as :func:`pack` does.
+    """
+    if len(digest) != DIGEST_OCTETS or len(registrant) > 0xFF:
+        raise ValueError(
+            f"a touch with a digest of {len(digest)} octets by a registrant of {len(registrant)}"
+        )
+    return b"t" + _TOUCH.pack(deadline, digest, len(registrant)) + eid.pack() + registrant
 
 
 def touched(packed_put: bytes, deadline: float, digest: bytes) -> bytes:
@@ -253,4 +327,30 @@ def _unpack(octets: bytes, offset: int) -> tuple[Change, int]:
             (size,) = _FORGET.unpack_from(octets, offset)
             start = offset + _FORGET.size
             return ForgetNonce(octets[start : start + size]), start + size
+    return _unpack_subscription(kind, octets, offset)
+
+
+def _unpack_subscription(kind: bytes, octets: bytes, offset: int) -> tuple[Change, int]:
+    """The changes about subscribers."""
+    match kind:
+        case b"u":
+            deadline, nonce, *sizes = _SUBSCRIBE.unpack_from(octets, offset)
+            eid, start = EidPrefix.unpack(octets, offset + _SUBSCRIBE.size)
+            middle = start + sizes[0]
+            end = middle + sizes[1]
+            return Subscribe(eid, octets[start:middle], deadline, nonce, octets[middle:end]), end
+        case b"r":
+            nonce, size = _PUBLISH.unpack_from(octets, offset)
+            eid, start = EidPrefix.unpack(octets, offset + _PUBLISH.size)
+            return Publish(eid, octets[start : start + size], nonce), start + size
+        case b"x":
+            (size,) = _UNSUBSCRIBE.unpack_from(octets, offset)
+            eid, start = EidPrefix.unpack(octets, offset + _UNSUBSCRIBE.size)
+            return Unsubscribe(eid, octets[start : start + size]), start + size
+        case b"o":
+            eid, end = EidPrefix.unpack(octets, offset)
+            return Owe(eid), end
+        case b"d":
+            eid, end = EidPrefix.unpack(octets, offset)
+            return Settle(eid), end
     raise ValueError(f"a packed change is of the unknown kind {kind!r}")

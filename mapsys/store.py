@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from mapsys.eid import EidPrefix
+from mapsys.subscriptions import Subscriptions
 
 
 class Registration(NamedTuple):
@@ -54,7 +55,10 @@ class Store(Protocol):
 
     generation: int
     """Rises whenever an answer could change: put with new octets (published, record or
-    details), withdraw."""
+    details), withdraw. Subscriptions change no answer."""
+
+    subscriptions: Subscriptions
+    """Who wants to hear of changes; in the same change log."""
 
     def put(
         self,

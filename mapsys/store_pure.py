@@ -20,12 +20,14 @@ from mapsys.change_log import (
     Touch,
     Withdraw,
     pack,
+    pack_touch,
     read_changes,
 )
 from mapsys.contributions import Contribution, Contributions
 from mapsys.deadlines import Deadlines
 from mapsys.eid import EidPrefix
 from mapsys.store import Mapping, Registration
+from mapsys.subscriptions import Subscriptions
 from mapsys.superseded import Superseded
 from mapsys.table import PrefixTable
 
@@ -42,6 +44,7 @@ class PureStore:
         self._nonces: dict[bytes, int] = {}
         self._superseded = Superseded()
         self._log = ChangeLog()
+        self.subscriptions = Subscriptions(self._log.append)
         self._ticket = 1
 
     def __len__(self) -> int:
@@ -128,20 +131,21 @@ class PureStore:
     def touch(
         self, eid: EidPrefix, registrant: bytes, *, deadline: float, digest: bytes
     ) -> bytes | None:
-        change = Touch(eid, registrant, deadline, digest)
-        packed = pack(change)
-        before = self._touch(change, deadline)
+        packed = pack_touch(eid, registrant, deadline, digest)
+        before = self._touch(eid, registrant, deadline, digest)
         if before is not None:
             self._log.append(packed)
         return before
 
-    def _touch(self, change: Touch, deadline: float) -> bytes | None:
-        _, slot = self._find(change.eid, change.registrant)
+    def _touch(
+        self, eid: EidPrefix, registrant: bytes, deadline: float, digest: bytes
+    ) -> bytes | None:
+        _, slot = self._find(eid, registrant)
         if slot is None:
             return None
         before = self._held.digest(slot)
         self._deadlines.set(slot, deadline)
-        self._held.set_digest(slot, change.digest)
+        self._held.set_digest(slot, digest)
         return before
 
     def nonce_mark(self, mark: bytes) -> int | None:
@@ -242,7 +246,7 @@ class PureStore:
             case Put():
                 self._put(change, change.deadline + shift)
             case Touch():
-                self._touch(change, change.deadline + shift)
+                self._touch(change.eid, change.registrant, change.deadline + shift, change.digest)
             case Withdraw():
                 self._withdraw(change)
             case RaiseNonce(mark, nonce):
@@ -251,6 +255,8 @@ class PureStore:
                 self._nonces.pop(mark, None)
             case Supersede(digest, until):
                 self._superseded.add(digest, until + shift)
+            case _:
+                self.subscriptions.apply(change, shift)
 
 
 def _new_slot_array() -> MutableSequence[int]:

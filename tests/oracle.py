@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from mapsys.eid import EidPrefix, Family
 from mapsys.store import Mapping, Registration
+from mapsys.subscriptions import Subscription
 
 
 class ListTable:
@@ -67,6 +68,7 @@ class ListStore:
         self.published: dict[EidPrefix, bytes] = {}
         self.nonces: dict[bytes, int] = {}
         self.superseded: dict[bytes, float] = {}
+        self.subscriptions: dict[tuple[EidPrefix, bytes], Subscription] = {}
 
     def put(self, eid: EidPrefix, registration: Registration, published: bytes) -> bool:
         """Returns whether an answer could be another one now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 import pytest
 from hypothesis import settings
@@ -18,12 +19,14 @@ from hypothesis.stateful import (
 from mapsys.eid import EidPrefix
 from mapsys.store import Registration, Store
 from mapsys.store_pure import PureStore
+from mapsys.subscriptions import Subscription
 from tests.oracle import ListStore
 
 FACTORIES: list[Callable[[], Store]] = [PureStore]
 
 PREFIX = EidPrefix.parse("10.1.0.0/16")
 INSIDE = EidPrefix.parse("10.1.2.0/24")
+XTR, OTHER_XTR = bytes(15) + b"\1", bytes(15) + b"\2"
 ONE, TWO, THREE = (b"\0" + bytes((192, 0, 2, number)) for number in (1, 2, 3))
 DIGEST = b"0123456789abcdef"
 
@@ -54,6 +57,18 @@ def put(
         deadline=deadline,
         published=published,
     )
+
+
+def subscribe(
+    store: Store,
+    eid: EidPrefix = PREFIX,
+    subscriber: bytes = XTR,
+    *,
+    nonce: int = 7,
+    deadline: float = inf,
+    details: bytes = b"whom and how",
+) -> None:
+    store.subscriptions.put(eid, subscriber, nonce=nonce, deadline=deadline, details=details)
 
 
 def rebuilt(store: Store, changes: bytes, shift: float = 0.0) -> Store:
@@ -395,6 +410,126 @@ def test_many_changes_come_in_several_frames_and_read_back(store: Store) -> None
     assert rebuilt(store, changes).scan(None, 99) == store.scan(None, 99)
 
 
+def test_a_subscription_is_held_per_prefix_and_xtr_and_overwritten(store: Store) -> None:
+    held = store.subscriptions
+    subscribe(store)
+    subscribe(store, subscriber=OTHER_XTR, nonce=0)
+    subscribe(store, INSIDE)
+    assert held.get(PREFIX, XTR) == Subscription(PREFIX, XTR, inf, 7, b"whom and how")
+    subscribe(store, nonce=3, details=b"elsewhere", deadline=50.0)
+    assert held.get(PREFIX, XTR) == Subscription(PREFIX, XTR, 50.0, 3, b"elsewhere")
+    assert (len(held), held.held_by(XTR), held.held_by(OTHER_XTR)) == (3, 2, 1)
+    assert [(eid, sorted(xtrs)) for eid, xtrs in held.covering(INSIDE)] == [
+        (INSIDE, [XTR]),
+        (PREFIX, [XTR, OTHER_XTR]),
+    ]
+    assert held.has_covering(INSIDE)
+    assert not held.has_covering(EidPrefix.parse("10.0.0.0/8"))
+    assert held.remove(PREFIX, XTR)
+    assert not held.remove(PREFIX, XTR)
+    assert not held.remove(EidPrefix.parse("10.9.0.0/16"), XTR)
+    assert held.get(PREFIX, XTR) is None
+    assert held.remove(INSIDE, XTR)
+    assert (len(held), held.held_by(XTR)) == (1, 0)
+
+
+def test_a_subscription_nonce_only_rises_and_changes_no_answer(store: Store) -> None:
+    held = store.subscriptions
+    generation = store.generation
+    subscribe(store, nonce=2**64 - 3)
+    held.raise_nonce(PREFIX, XTR, 2**64 - 1)
+    held.raise_nonce(PREFIX, XTR, 5)
+    held.raise_nonce(PREFIX, OTHER_XTR, 5)
+    held.raise_nonce(INSIDE, XTR, 5)
+    subscription = held.get(PREFIX, XTR)
+    assert subscription is not None
+    assert subscription.nonce == 2**64 - 1
+    assert subscription.details == b"whom and how"
+    assert store.generation == generation
+
+
+def test_subscriptions_fall_due_until_put_anew_or_removed(store: Store) -> None:
+    held = store.subscriptions
+    assert held.next_deadline() is None
+    subscribe(store, deadline=100.0)
+    subscribe(store, INSIDE, deadline=200.0)
+    subscribe(store, subscriber=OTHER_XTR)
+    assert held.next_deadline() == 100.0
+    assert held.due(99.9, 9) == []
+    assert [s.eid for s in held.due(150.0, 9)] == [PREFIX]
+    assert [s.eid for s in held.due(150.0, 9)] == [PREFIX]
+    assert held.due(150.0, 0) == []
+    subscribe(store, deadline=300.0)
+    assert held.due(150.0, 9) == []
+    subscribe(store, INSIDE, deadline=250.0)
+    assert held.due(240.0, 9) == []
+    subscribe(store, deadline=245.0)
+    assert [s.eid for s in held.due(245.0, 9)] == [PREFIX]
+    held.remove(PREFIX, XTR)
+    subscribe(store, INSIDE)
+    for _ in range(9):
+        assert held.due(999.0, 9) == []
+    assert held.next_deadline() is None
+
+
+def test_deadlines_moved_to_and_fro_leave_nothing_behind(store: Store) -> None:
+    held = store.subscriptions
+    for number in range(1000):
+        subscribe(store, deadline=5000.0 - number)
+        subscribe(store)
+    assert held.next_deadline() == 4001.0
+    subscribe(store, deadline=4500.0)
+    assert held.due(4001.0, 5) == []
+    assert held.next_deadline() == 4500.0
+
+
+def test_what_subscribers_are_owed_is_kept_until_it_is_settled(store: Store) -> None:
+    held = store.subscriptions
+    held.owe(INSIDE)
+    held.owe(PREFIX)
+    held.owe(INSIDE)
+    assert held.owed() == [INSIDE, PREFIX]
+    held.settle(INSIDE)
+    held.settle(INSIDE)
+    assert held.owed() == [PREFIX]
+
+
+def test_subscriptions_read_back_are_equal_with_shifted_deadlines(store: Store) -> None:
+    held = store.subscriptions
+    subscribe(store)
+    subscribe(store, INSIDE, deadline=100.0)
+    subscribe(store, subscriber=OTHER_XTR)
+    held.raise_nonce(PREFIX, XTR, 99)
+    held.remove(PREFIX, OTHER_XTR)
+    held.owe(INSIDE)
+    held.owe(PREFIX)
+    held.settle(INSIDE)
+    _, changes = store.take_changes()
+    copy = rebuilt(store, changes, shift=1000.0)
+    copy.apply(changes, 1000.0)
+    again = copy.subscriptions
+    assert again.get(PREFIX, XTR) == held.get(PREFIX, XTR)
+    assert again.get(INSIDE, XTR) == Subscription(INSIDE, XTR, 1100.0, 7, b"whom and how")
+    assert again.get(PREFIX, OTHER_XTR) is None
+    assert (len(again), again.owed(), again.next_deadline()) == (2, [PREFIX], 1100.0)
+    assert copy.take_changes()[1] == b""
+
+
+def test_subscription_changes_that_change_nothing_are_not_logged(store: Store) -> None:
+    held = store.subscriptions
+    subscribe(store)
+    held.owe(PREFIX)
+    store.take_changes()
+    held.raise_nonce(PREFIX, XTR, 7)
+    held.remove(INSIDE, XTR)
+    held.owe(PREFIX)
+    held.settle(INSIDE)
+    assert store.take_changes()[1] == b""
+    with pytest.raises(ValueError, match="does not fit"):
+        subscribe(store, details=bytes(65_536))
+    assert store.take_changes()[1] == b""
+
+
 class StoreMachine(RuleBasedStateMachine):
     """Any sequence of verbs leaves the store and the list with the same answers."""
 
@@ -491,6 +626,45 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.supersede(digest, until)
         self.oracle.superseded[digest] = max(until, self.oracle.superseded.get(digest, 0.0))
 
+    @rule(
+        eid=eids,
+        subscriber=st.sampled_from((XTR, OTHER_XTR)),
+        nonce=st.integers(0, 3),
+        lifetime=spans | st.just(inf),
+        details=octets,
+    )
+    def subscribe(
+        self, *, eid: EidPrefix, subscriber: bytes, nonce: int, lifetime: float, details: bytes
+    ) -> None:
+        deadline = self.now + lifetime
+        subscribe(self.store, eid, subscriber, nonce=nonce, deadline=deadline, details=details)
+        self.oracle.subscriptions[eid, subscriber] = Subscription(
+            eid, subscriber, deadline, nonce, details
+        )
+
+    @rule(eid=eids, subscriber=st.sampled_from((XTR, OTHER_XTR)), nonce=st.integers(0, 5))
+    def use_nonce(self, eid: EidPrefix, subscriber: bytes, nonce: int) -> None:
+        self.store.subscriptions.raise_nonce(eid, subscriber, nonce)
+        held = self.oracle.subscriptions.get((eid, subscriber))
+        if held is not None and nonce > held.nonce:
+            self.oracle.subscriptions[eid, subscriber] = held._replace(nonce=nonce)
+
+    @rule(eid=eids, subscriber=st.sampled_from((XTR, OTHER_XTR)))
+    def unsubscribe(self, eid: EidPrefix, subscriber: bytes) -> None:
+        there = self.oracle.subscriptions.pop((eid, subscriber), None) is not None
+        assert self.store.subscriptions.remove(eid, subscriber) == there
+
+    @rule(limit=st.integers(1, 40))
+    def find_due_subscriptions(self, limit: int) -> None:
+        due = self.store.subscriptions.due(self.now, limit)
+        expected = {s for s in self.oracle.subscriptions.values() if s.deadline <= self.now}
+        assert len(due) == len(set(due)) <= limit
+        assert set(due) <= expected
+        if limit == 40:
+            for _ in range(9):  # each call looks at no more keys than it may give
+                due = self.store.subscriptions.due(self.now, 999)
+            assert set(due) == expected
+
     @rule(span=spans)
     def wait(self, span: float) -> None:
         self.now += span
@@ -536,6 +710,9 @@ class StoreMachine(RuleBasedStateMachine):
     def _equals_oracle(self, store: Store) -> None:
         assert store.scan(None, 100) == self.oracle.mappings()
         assert len(store) == len(self.oracle.registrations)
+        assert len(store.subscriptions) == len(self.oracle.subscriptions)
+        for key, subscription in self.oracle.subscriptions.items():
+            assert store.subscriptions.get(*key) == subscription
         for mark in (b"x", b"y"):
             assert store.nonce_mark(mark) == self.oracle.nonces.get(mark)
         for digest in (DIGEST, b"fedcba9876543210", bytes(16)):

@@ -1,7 +1,8 @@
 """The folded state: rows of the journal go in, the changes that rebuild a store come out.
 
-Each contribution, nonce mark and superseded digest is one row: the packed change
-that makes it, with a checksum behind it. Deadlines in it are in service time.
+Each contribution, nonce mark, superseded digest, subscription and owed publication is
+one row: the packed change that makes it, with a checksum behind it. Deadlines in it
+are in service time.
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from zlib import crc32
 from mapsys.change_log import (
     Change,
     ForgetNonce,
+    Owe,
+    Publish,
     Put,
     RaiseNonce,
+    Settle,
+    Subscribe,
     Supersede,
     Touch,
+    Unsubscribe,
     Withdraw,
     pack,
     read_changes,
@@ -54,7 +60,10 @@ class StateTables:
         self._connection = connection
         self._touches: dict[bytes, tuple[float, bytes]] = {}
         """Refreshes not written yet: of several of one contribution, the last is enough."""
+        self._nonces: dict[bytes, int] = {}
+        """Nonces used towards subscribers and not written yet, likewise."""
         connection.create_function("touched", 3, _touched, deterministic=True)
+        connection.create_function("published", 2, _published, deterministic=True)
 
     def folded(self) -> Folded:
         """How far the tables have come. Raises ValueError where that is damaged."""
@@ -78,12 +87,18 @@ class StateTables:
         packed changes.
         """
         self._touches.clear()
+        self._nonces.clear()
         for row in rows:
             for change in read_changes(row.octets):
                 self._take_in(change, row.service - row.now)
         self._connection.executemany(
             "UPDATE held SET change = touched(CAST(change AS BLOB), ?, ?) WHERE key = ?",
             [(*stamp, key) for key, stamp in self._touches.items()],
+        )
+        self._connection.executemany(
+            "UPDATE held SET change = published(CAST(change AS BLOB), ?) WHERE key = ?",
+            # As octets: SQLite's own numbers end at 63 bits.
+            [(nonce.to_bytes(8, "big"), key) for key, nonce in self._nonces.items()],
         )
         last = rows[-1]
         self._connection.execute("DELETE FROM held WHERE until < ?", (last.service,))
@@ -113,6 +128,26 @@ class StateTables:
                 self._drop(key)
                 if change.published is not None:
                     self._publish(change.eid, change.published, key)
+            case _:
+                self._take_in_subscription(change, shift)
+
+    def _take_in_subscription(self, change: Change, shift: float) -> None:
+        match change:
+            case Subscribe():
+                key = _subscription_key(change.eid, change.subscriber)
+                self._nonces.pop(key, None)
+                self._set(key, change._replace(deadline=change.deadline + shift))
+            case Publish():
+                key = _subscription_key(change.eid, change.subscriber)
+                self._nonces[key] = change.nonce
+            case Unsubscribe():
+                key = _subscription_key(change.eid, change.subscriber)
+                self._nonces.pop(key, None)
+                self._drop(key)
+            case Owe():
+                self._set(b"o" + change.eid.pack(), change)
+            case Settle():
+                self._drop(b"o" + change.eid.pack())
 
     def _set(self, key: bytes, change: Change, until: float | None = None) -> None:
         self._connection.execute(_SET, (key, _sealed(pack(change)), until))
@@ -138,6 +173,10 @@ def _contribution_key(eid: EidPrefix, registrant: bytes) -> bytes:
     return b"p" + eid.pack() + registrant
 
 
+def _subscription_key(eid: EidPrefix, subscriber: bytes) -> bytes:
+    return b"u" + eid.pack() + subscriber
+
+
 def _sealed(packed: bytes) -> bytes:
     return packed + crc32(packed).to_bytes(_CRC_OCTETS, "big")
 
@@ -153,3 +192,13 @@ def _opened(sealed: object) -> bytes | None:
 def _touched(sealed: bytes, deadline: float, digest: bytes) -> bytes:
     packed = _opened(sealed)
     return sealed if packed is None else _sealed(touched(packed, deadline, digest))
+
+
+def _published(sealed: bytes, nonce: bytes) -> bytes:
+    """The row of a subscription with a nonce that has been used since."""
+    packed = _opened(sealed)
+    held = None if packed is None else unpack(packed)
+    number = int.from_bytes(nonce, "big")
+    if not isinstance(held, Subscribe) or number <= held.nonce:
+        return sealed
+    return _sealed(pack(held._replace(nonce=number)))
