@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,10 @@ class Rate:
     burst: float
 
 
+UNLIMITED: Final = Rate(math.inf, math.inf)
+"""No limit, where None already says to take somebody else's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The budgets of one server. A None switches a budget off.
@@ -27,7 +32,8 @@ class Limits:
     in three seconds, which would starve an ITR with many flows; the budget for one
     EID-Prefix at one RLOC keeps that spirit.
     replies_per_prefix: Map-Replies to one RLOC for one EID-Prefix.
-    registers_per_site: Map-Registers taken from one site after authentication.
+    registers_per_site: Map-Registers taken from one site after authentication, where
+    the site has no rate of its own.
     """
 
     requests_per_source: Rate | None = Rate(2_000, 4_000)
@@ -54,10 +60,10 @@ class TokenBuckets:
         self._young: dict[Hashable, tuple[float, float]] = {}
         self._old: dict[Hashable, tuple[float, float]] = {}
 
-    def take(self, key: Hashable, now: float) -> bool:
-        """Take one token; False when there is none."""
-        rate = self._rate
-        if rate is None:
+    def take(self, key: Hashable, now: float, rate: Rate | None = None) -> bool:
+        """Take one token; False when there is none. rate: the key's own, None for the table's."""
+        rate = rate or self._rate
+        if rate is None or rate == UNLIMITED:
             return True
         state = self._young.get(key)
         if state is None:
@@ -80,9 +86,13 @@ class Budgets:
 
     def __init__(self, limits: Limits) -> None:
         self.requests = TokenBuckets(limits.requests_per_source)
-        self.registers = TokenBuckets(limits.registers_per_site)
+        self._registers = TokenBuckets(limits.registers_per_site)
         self._destinations = TokenBuckets(limits.replies_per_destination)
         self._prefixes = TokenBuckets(limits.replies_per_prefix)
+
+    def take_register(self, site: str, own: Rate | None, now: float) -> bool:
+        """Whether one more Map-Register of the site is taken. own: the site's own rate."""
+        return self._registers.take(site, now, own)
 
     def take_reply(self, destination: str, prefix: Hashable, now: float) -> bool:
         """Whether one more Map-Reply about the prefix may go to the RLOC."""

@@ -9,6 +9,7 @@ Map-Notify is the Map-Register with another first word and MAC.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hmac import compare_digest
 from typing import Final
 
 from mapsys.core.admission import MESSAGE, Authenticated
@@ -53,41 +54,50 @@ def refresher(
     if register.xtr_id is not None:
         word |= _NOTIFY_HAS_TRAILER
     notify_word = word.to_bytes(4, "big")
-    site, key = who.site, who.key
+    site, key, secret, check, mark = who.site, who.key, who.secret, who.check, who.mark
+    registrant, site_name = who.registrant, site.name
+    mac_of = secret.mac_function(register.algorithm_id, len(zero_mac))
     want_map_notify = register.want_map_notify
+    take_budget, note_use = budgets.take_register, key_uses.note
+    touch, supersede, is_superseded = store.touch, store.supersede, store.is_superseded
     # Nothing parsed is kept alive by what follows.
-    del register
+    del register, who
 
     def again(datagram: Datagram, now: float) -> list[Effect] | None:
-        data = datagram.data
+        data, source, local, mac_good = datagram
         if not is_writable() or not key.is_valid_at(now):
             return None
-        good = datagram.mac_good if datagram.mac_good is not None else who.secret.verify(data)
+        mac = data[_AUTHENTICATION_OFFSET:mac_end]
+        tail = data[4:_AUTHENTICATION_OFFSET] + zero_mac + data[mac_end:]
+        good = compare_digest(mac_of(data[:4] + tail), mac) if mac_good is None else mac_good
         if not good:
             return None
-        if not budgets.registers.take(site.name, now):
-            return [Dropped(datagram.source, MESSAGE, Drop.RATE_LIMITED, site.name)]
-        new_digest = (data[_AUTHENTICATION_OFFSET:mac_end] + data[_NONCE])[:DIGEST_OCTETS]
-        if who.check is Check.NONCE:
+        if not take_budget(site_name, site.register_rate, now):
+            return [Dropped(source, MESSAGE, Drop.RATE_LIMITED, site_name)]
+        digest = (mac + data[_NONCE])[:DIGEST_OCTETS]
+        if check is Check.NONCE:
             nonce = int.from_bytes(data[_NONCE], "big")
-            if not nonce_is_new(store, who.mark, nonce):
+            if not nonce_is_new(store, mark, nonce):
                 return None
-            store.raise_nonce(who.mark, nonce)
-        elif who.check is Check.OCTETS and store.is_superseded(new_digest, now):
+            store.raise_nonce(mark, nonce)
+        elif check is Check.OCTETS and is_superseded(digest, now):
             return None
-        key_uses.note(site.name, key, who.secret, now)
-        replaced = None
+        note_use(site_name, key, secret, now)
+        replaced = digest
         for eid, lifetime in held:
-            previous = store.touch(eid, who.registrant, deadline=now + lifetime, digest=new_digest)
-            if previous is not None and previous not in (new_digest, replaced):
-                store.supersede(previous, now + superseded_seconds)
+            previous = touch(eid, registrant, deadline=now + lifetime, digest=digest)
+            if previous is not None and previous not in (digest, replaced):
+                if check is Check.OCTETS:
+                    supersede(previous, now + superseded_seconds)
                 replaced = previous
-        effects: list[Effect] = [Refreshed(site.name, len(held))]
+        effects: list[Effect] = [Refreshed(site_name, len(held))]
         if want_map_notify:
-            notify = who.secret.sign(notify_word + data[4:16] + zero_mac + data[mac_end:])
-            port = datagram.source.port if site.notify_to_source else CONTROL_PORT
-            destination = Endpoint(datagram.source.host, port)
-            effects.append(Send(notify, destination, datagram.local, after=store.ticket))
+            message = notify_word + tail
+            mac = mac_of(message)
+            notify = message[:_AUTHENTICATION_OFFSET] + mac + message[mac_end:]
+            port = source.port if site.notify_to_source else CONTROL_PORT
+            destination = Endpoint(source.host, port)
+            effects.append(Send(notify, destination, local, after=store.ticket))
         return effects
 
     return again

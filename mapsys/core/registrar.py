@@ -72,7 +72,7 @@ class Registrar:
         if isinstance(who, Dropped):
             return [who]
         site = who.site
-        if not self._budgets.registers.take(site.name, now):
+        if not self._budgets.take_register(site.name, site.register_rate, now):
             return [Dropped(datagram.source, MESSAGE, Drop.RATE_LIMITED, site.name)]
         if not self.writable:
             detail = "the journal cannot be written; the server's log says why"

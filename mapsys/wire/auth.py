@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 from struct import Struct
@@ -55,6 +56,9 @@ ALGORITHMS: Final[dict[int, Algorithm]] = {
 """By Algorithm ID. 0, which authenticates nothing, is not among them."""
 
 
+MacFunction = Callable[[bytes], bytes]
+
+
 class Key:
     """A secret shared with an xTR, ready to sign and to verify.
 
@@ -97,6 +101,24 @@ class Key:
         if mac is None:
             return False
         return compare_digest(mac, octets[_HEAD.size : _HEAD.size + len(mac)])
+
+    def mac_function(self, algorithm_id: int, mac_length: int) -> MacFunction:
+        """The MAC of whole messages under one algorithm, for where many follow.
+
+        The function takes a message's octets with the authentication data zeroed and
+        returns its MAC; what sign and verify check, its caller has checked before.
+        Raises KeyError for an unknown algorithm.
+        """
+        algorithm = ALGORITHMS[algorithm_id]
+        if not algorithm.derives_key:
+            return self._prekeyed_hmac(algorithm.hash_name).function(mac_length)
+
+        def derived(octets: bytes) -> bytes:
+            salt = _SALTS[octets[0] >> 4]
+            key = hkdf_sha256(octets[4:12] + self._secret, salt, KDF_INFO, KDF_OCTETS)
+            return PrekeyedHmac(key, algorithm.hash_name).mac((octets,))[:mac_length]
+
+        return derived
 
     def _mac(self, octets: bytes, records_only: bool) -> bytes | None:
         """The MAC that the message should carry, at the length it announces, or None."""
