@@ -86,15 +86,15 @@ class CommitQueue:
             self._on_committed(self._ticket)
 
     def _commit(self) -> asyncio.Future[None]:
-        changes = bytes(self._waiting)
+        changes, now = bytes(self._waiting), self._now()
         self._waiting.clear()
-        work = partial(self._journal.commit, changes, now=self._now(), wall=self._wall())
+        work = partial(self._journal.commit, changes, now=now, wall=self._wall())
         commit = self._loop.run_in_executor(self._thread, work)
-        commit.add_done_callback(partial(self._done, changes, self._ticket))
+        commit.add_done_callback(partial(self._done, changes, self._ticket, now))
         self._under_way = commit
         return commit
 
-    def _done(self, changes: bytes, ticket: int, commit: asyncio.Future[None]) -> None:
+    def _done(self, changes: bytes, ticket: int, now: float, commit: asyncio.Future[None]) -> None:
         self._under_way = None
         error = commit.exception()
         if error is not None:
@@ -108,7 +108,7 @@ class CommitQueue:
             return
         self.writing = True
         self._retry_seconds = FIRST_RETRY_SECONDS
-        self._last_write = self._now()
+        self._last_write = now
         self._on_committed(ticket)
         if self._ticket > ticket and self._under_way is None:
             self._go_on()

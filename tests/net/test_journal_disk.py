@@ -34,7 +34,8 @@ def _tmpfs(mount_point: Path) -> Iterator[SmallDisk]:
         filler.write_bytes(bytes(room.f_bavail * room.f_frsize))
 
     yield SmallDisk(mount_point / "state", fill, filler.unlink)
-    subprocess.run(["umount", str(mount_point)], check=True)
+    # Lazily, so that a test that fails with a file open leaves nothing behind.
+    subprocess.run(["umount", "--lazy", str(mount_point)], check=True)
 
 
 def _limited(folder: Path) -> Iterator[SmallDisk]:
