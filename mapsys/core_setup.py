@@ -6,19 +6,25 @@ import datetime
 from typing import Final
 
 from mapsys.config.model import (
+    DEFAULT_RATE_LIMITS,
     Config,
     KeyConfig,
+    LocatorConfig,
     MapServerConfig,
     RateLimit,
     RateLimits,
     SiteConfig,
+    SiteRateLimits,
+    StaticConfig,
 )
 from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Settings
-from mapsys.core.limiter import Limits, Rate
+from mapsys.core.limiter import UNLIMITED, Limits, Rate
 from mapsys.core.site import EidRule, LispSite, ProxyReply, Replay, SiteKey
+from mapsys.wire.address import ip_address
 from mapsys.wire.auth import Key
-from mapsys.wire.records import Action
+from mapsys.wire.eid_address import from_eid_prefix
+from mapsys.wire.records import Action, EidRecord, RlocRecord
 
 _ALGORITHM_IDS: Final = {
     "hmac-sha-1-96": 1,
@@ -52,9 +58,12 @@ def settings_of(config: Config, local: tuple[Endpoint, ...], wall_offset: float)
         map_resolver=resolver is not None,
         authority=config.authority,
         map_servers=() if resolver is None else resolver.map_servers,
-        limits=_limits(server.rate_limits),
+        limits=_limits(_rate_limits(config)),
         path_mtu=server.path_mtu_octets,
         lifetime_seconds=server.registration_lifetime_seconds,
+        petr=_locators(server.petr),
+        rtrs=tuple(rtr.address for rtr in server.rtrs),
+        answer_unsigned_info=server.info_requests == "any",
         wall_offset=wall_offset,
     )
 
@@ -80,6 +89,27 @@ def _site(site: SiteConfig, server: MapServerConfig, wall_offset: float) -> Lisp
         records_only_mac=(site.mac_scope or server.mac_scope) == "records",
         honour_authoritative=site.honour_authoritative,
         deny_action=None if site.deny is None else _ACTIONS[site.deny],
+        pitr_action=None if site.pitr is None else _ACTIONS[site.pitr],
+        static=tuple(_static(mapping) for mapping in site.static),
+        register_rate=_own_rate(site.rate_limits),
+    )
+
+
+def _static(mapping: StaticConfig) -> EidRecord:
+    address, mask_len = from_eid_prefix(mapping.prefix)
+    return EidRecord(mapping.ttl_minutes, address, mask_len, _locators(mapping.locators))
+
+
+def _locators(locators: tuple[LocatorConfig, ...]) -> tuple[RlocRecord, ...]:
+    return tuple(
+        RlocRecord(
+            ip_address(locator.address),
+            locator.priority,
+            locator.weight,
+            locator.m_priority,
+            locator.m_weight,
+        )
+        for locator in locators
     )
 
 
@@ -99,6 +129,15 @@ def _on_core_clock(when: datetime.datetime | None, wall_offset: float) -> float 
     return None if when is None else when.timestamp() - wall_offset
 
 
+def _rate_limits(config: Config) -> RateLimits:
+    """The node's: they stand in its Map-Server's section, or where there is none, in the other."""
+    if config.map_server is not None:
+        return config.map_server.rate_limits
+    if config.map_resolver is not None:
+        return config.map_resolver.rate_limits
+    return DEFAULT_RATE_LIMITS
+
+
 def _limits(limits: RateLimits) -> Limits:
     return Limits(
         requests_per_source=_rate(limits.requests_per_source),
@@ -110,3 +149,7 @@ def _limits(limits: RateLimits) -> Limits:
 
 def _rate(limit: RateLimit | None) -> Rate | None:
     return None if limit is None else Rate(limit.per_second, limit.burst)
+
+
+def _own_rate(limits: SiteRateLimits | None) -> Rate | None:
+    return None if limits is None else _rate(limits.registers_per_site) or UNLIMITED

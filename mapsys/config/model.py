@@ -51,6 +51,18 @@ MORE_SPECIFICS_LIMIT: Final = 10_000
 MORE_SPECIFICS_WARNING_PERCENT: Final = 80
 """Of the limit; from there on the operator is warned."""
 
+LOCATOR_PRIORITY: Final = 1
+LOCATOR_WEIGHT: Final = 100
+LOCATOR_M_PRIORITY: Final = 255
+LOCATOR_M_WEIGHT: Final = 0
+"""Of a locator written down here: usable for unicast, not for multicast (RFC 9301, 5.4)."""
+
+STATIC_TTL_MINUTES: Final = 1_440
+"""Record TTL of a mapping written down here: that of the RFC's own examples, a day."""
+
+INFO_REQUESTS: Final = "authenticated"
+"""Only who knows a site's secret is told about an address translator."""
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -103,6 +115,31 @@ NO_RATE_LIMITS: Final = RateLimits(None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
+class LocatorConfig:
+    """One locator; each number 0..255, priority 255 is never used (RFC 9301, 5.4)."""
+
+    address: str
+    priority: int = LOCATOR_PRIORITY
+    weight: int = LOCATOR_WEIGHT
+    m_priority: int = LOCATOR_M_PRIORITY
+    m_weight: int = LOCATOR_M_WEIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class RtrConfig:
+    """An RTR for ETRs behind an address translator.
+
+    key_id: 0..65535. secret: what Map-Notifies through it are signed with; None
+    leaves them unsigned.
+    """
+
+    address: str
+    key_id: int = 0
+    algorithm: str = ALGORITHM
+    secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MapServerConfig:
     """The Map-Server's own settings; a site may override those marked with *.
 
@@ -110,6 +147,8 @@ class MapServerConfig:
     proxy_reply*: "as-requested", "always" or "never".
     mac_scope*: "whole" payload, or also the "records" alone (RFC 9301, 5.6, read narrowly).
     path_mtu_octets: bounds a Map-Reply; None is 576 for IPv4 and 1280 for IPv6.
+    petr: locators named in place of natively-forward answers.
+    info_requests: "authenticated" ones are answered, or "any".
     """
 
     replay: str = REPLAY
@@ -119,13 +158,21 @@ class MapServerConfig:
     registration_lifetime_seconds: int = REGISTRATION_LIFETIME_SECONDS
     restart_grace_seconds: int = RESTART_GRACE_SECONDS
     path_mtu_octets: int | None = None
+    petr: tuple[LocatorConfig, ...] = ()
+    rtrs: tuple[RtrConfig, ...] = ()
+    info_requests: str = INFO_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
 class MapResolverConfig:
-    """map_servers: where Map-Requests go that nothing here answers; empty with an ALT."""
+    """The Map-Resolver's own settings.
+
+    map_servers: where Map-Requests go that nothing here answers; empty with an ALT.
+    rate_limits: the node's, where it is no Map-Server.
+    """
 
     map_servers: tuple[Endpoint, ...] = ()
+    rate_limits: RateLimits = DEFAULT_RATE_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +214,27 @@ class EidConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StaticConfig:
+    """A mapping that the operator keeps; locators: 1 to 32."""
+
+    prefix: EidPrefix
+    ttl_minutes: int
+    locators: tuple[LocatorConfig, ...]
+
+    @property
+    def instance_id(self) -> int:
+        """0..2**32-1, as in the prefix."""
+        return self.prefix.instance_id
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRateLimits:
+    """One site's own budget; None is no limit."""
+
+    registers_per_site: RateLimit | None
+
+
+@dataclass(frozen=True, slots=True)
 class SiteConfig:
     """A LISP site: who may register what.
 
@@ -174,7 +242,9 @@ class SiteConfig:
     rlocs: prefixes its locators have to lie in, instance-ID 0; None allows any.
     notify_port: "4342" or "source".
     replay, proxy_reply, mac_scope: None is as in the map-server section.
+    rate_limits: None is as in the map-server section.
     deny: the action given to everyone who asks for its EIDs; None answers.
+    pitr: the action given to PITRs; None answers them like everyone.
     """
 
     name: str
@@ -186,7 +256,10 @@ class SiteConfig:
     proxy_reply: str | None = None
     mac_scope: str | None = None
     honour_authoritative: bool = False
+    rate_limits: SiteRateLimits | None = None
     deny: str | None = None
+    pitr: str | None = None
+    static: tuple[StaticConfig, ...] = ()
     enabled: bool = True
 
 

@@ -8,6 +8,8 @@ import re
 from typing import Final
 
 from mapsys.config import model
+from mapsys.config.locators import LOCATORS, check_locators
+from mapsys.config.rtrs import RTRS, check_rtrs
 from mapsys.config.scalars import Choice, Duration, EndpointText, Integer, Prefix, ScalarKind, Size
 from mapsys.config.schema import Field, Kind, ListOf, Plain, Record, Value, Words
 from mapsys.core.effects import Endpoint
@@ -113,23 +115,29 @@ HTTP: Final = Record(
 
 AUTHORITY: Final = ListOf(Block(), name="prefixes, as in [{prefix: 198.18.0.0/21}]", at_least=1)
 
-_RATE: Final = Words({"off": None}, Rate())
+RATE: Final = Words({"off": None}, Rate())
 
 RATE_LIMITS: Final = Words(
     {"default": model.DEFAULT_RATE_LIMITS, "off": model.NO_RATE_LIMITS},
     Record(
         model.RateLimits,
         "a mapping of budgets",
-        Field("requests-per-source", _RATE, default=model.DEFAULT_RATE_LIMITS.requests_per_source),
+        Field("requests-per-source", RATE, default=model.DEFAULT_RATE_LIMITS.requests_per_source),
         Field(
             "replies-per-destination",
-            _RATE,
+            RATE,
             default=model.DEFAULT_RATE_LIMITS.replies_per_destination,
         ),
-        Field("replies-per-prefix", _RATE, default=model.DEFAULT_RATE_LIMITS.replies_per_prefix),
-        Field("registers-per-site", _RATE, default=model.DEFAULT_RATE_LIMITS.registers_per_site),
+        Field("replies-per-prefix", RATE, default=model.DEFAULT_RATE_LIMITS.replies_per_prefix),
+        Field("registers-per-site", RATE, default=model.DEFAULT_RATE_LIMITS.registers_per_site),
     ),
 )
+
+
+def _check_map_server(value: Value, server: model.MapServerConfig) -> None:
+    check_locators(value.at("petr"), server.petr)
+    check_rtrs(value.at("rtrs"), server.rtrs)
+
 
 MAP_SERVER: Final = Record(
     model.MapServerConfig,
@@ -151,10 +159,15 @@ MAP_SERVER: Final = Record(
         to="restart_grace_seconds",
     ),
     Field("path-mtu", Integer(576, 65_535), default=None, to="path_mtu_octets"),
+    Field("petr", LOCATORS, default=()),
+    Field("rtrs", RTRS, default=()),
+    Field("info-requests", Choice("authenticated", "any"), default=model.INFO_REQUESTS),
+    check=_check_map_server,
 )
 
 MAP_RESOLVER: Final = Record(
     model.MapResolverConfig,
     "the Map-Resolver's settings",
     Field("map-servers", ListOf(EndpointText(LISP_CONTROL_PORT), name="addresses"), default=()),
+    Field("rate-limits", RATE_LIMITS, default=model.DEFAULT_RATE_LIMITS),
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 from alt.config import warnings as alt_warnings
 from mapsys.config.faults import Fault
-from mapsys.config.model import Config, SiteConfig
+from mapsys.config.model import DEFAULT_RATE_LIMITS, Config, SiteConfig
 from mapsys.config.scalars import EndpointText
 from mapsys.config.schema import Value
 from mapsys.eid import Family
@@ -33,6 +33,10 @@ def refuse_contradictions(root: Value, config: Config) -> None:
     if config.map_server is None and not resolver.map_servers and not config.alt:
         root.at("map-resolver").fault(
             "nothing answers its Map-Requests; add map-server:, alt:, or map-servers: in here"
+        )
+    if config.map_server is not None and resolver.rate_limits != DEFAULT_RATE_LIMITS:
+        root.at("map-resolver", "rate-limits").fault(
+            "the budgets of a Map-Server with a Map-Resolver stand in map-server:; move them there"
         )
     for number, map_server in enumerate(resolver.map_servers):
         if map_server in config.control.listen:

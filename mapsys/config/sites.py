@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from mapsys.config import model
-from mapsys.config.node import INSTANCE_ID, MAC_SCOPE, PROXY_REPLY, REPLAY, in_instance
+from mapsys.config.mappings import STATIC
+from mapsys.config.node import (
+    INSTANCE_ID,
+    MAC_SCOPE,
+    PROXY_REPLY,
+    RATE,
+    REPLAY,
+    in_instance,
+)
 from mapsys.config.scalars import Boolean, Choice, Integer, Prefix, Text, Timestamp
 from mapsys.config.schema import FaultyError, Field, ListOf, Record, Single, Value, Words
 from mapsys.config.secret import SecretFile, SecretText
 from mapsys.eid import EidPrefix
+from mapsys.table import PrefixTable
 
 NAME: Final = Text(
     "a name of letters, digits, dots, dashes and underscores, beginning with a letter or digit",
@@ -118,8 +127,22 @@ SITE: Final = Record(
     Field("replay", REPLAY, default=None),
     Field("proxy-reply", PROXY_REPLY, default=None),
     Field("mac-scope", MAC_SCOPE, default=None),
+    Field(
+        "rate-limits",
+        Words(
+            {"default": None, "off": model.SiteRateLimits(None)},
+            Record(
+                model.SiteRateLimits,
+                "the site's budget, as in {registers-per-site: 100/s burst 1000}",
+                Field("registers-per-site", RATE),
+            ),
+        ),
+        default=None,
+    ),
     Field("honour-authoritative", Boolean(), default=False),
     Field("deny", ACTION, default=None),
+    Field("pitr", Words({"answer": None}, ACTION), default=None),
+    Field("static", ListOf(STATIC, name="mappings"), default=()),
     Field("enabled", Boolean(), default=True),
     check=_check_site,
 )
@@ -136,6 +159,7 @@ def read_sites(lists: list[Value]) -> list[tuple[Value, model.SiteConfig]]:
         except FaultyError:
             continue
     _refuse_held_twice(sites)
+    _refuse_misplaced(sites)
     return sites
 
 
@@ -165,3 +189,22 @@ def _refuse_held_twice(sites: list[tuple[Value, model.SiteConfig]]) -> None:
                 )
             else:
                 prefixes[eid.prefix] = (value.at("eids", number, "prefix"), site.name)
+
+
+def _refuse_misplaced(sites: list[tuple[Value, model.SiteConfig]]) -> None:
+    """Note every static mapping that is not in its own site, or stands there twice."""
+    holders: PrefixTable[str] = PrefixTable()
+    for _, site in sites:
+        for eid in site.eids:
+            holders.put(eid.prefix, site.name)
+    for value, site in sites:
+        seen: dict[EidPrefix, int] = {}
+        for number, mapping in enumerate(site.static):
+            place = value.at("static", number, "prefix")
+            found = holders.longest_match(mapping.prefix)
+            if found is None or found[1] != site.name:
+                whose = "no site" if found is None else f"site {found[1]!r}"
+                place.fault(f"{mapping.prefix} belongs to {whose}, not to {site.name!r}")
+            elif mapping.prefix in seen:
+                place.fault(f"{mapping.prefix} is that of static[{seen[mapping.prefix]}] already")
+            seen.setdefault(mapping.prefix, number)

@@ -45,7 +45,7 @@ def test_a_secret_is_dumped_by_its_file_or_not_at_all(tmp_path: Path) -> None:
     dumped = dump(load(put(tmp_path, mixed)))
     assert "laboratory" not in dumped
     assert "in-a-file" not in dumped
-    assert dumped.count("secret: '***'") == 2
+    assert dumped.count("secret: '***'") == 3
     assert f"next-secret-file: {tmp_path}/2.key" in dumped
 
 

@@ -15,9 +15,12 @@ from mapsys.config.model import (
     NO_RATE_LIMITS,
     Config,
     Control,
+    LocatorConfig,
     MapServerConfig,
     RateLimit,
+    SiteRateLimits,
 )
+from mapsys.config.sites import SITES
 from mapsys.core import limiter, site
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix
@@ -41,6 +44,9 @@ map-server:
   registration-lifetime: 5m
   restart-grace: 2h
   path-mtu: 1400
+  petr: [{address: 192.0.2.99, priority: 2}]
+  rtrs: [{address: 192.0.2.80}, {address: 2001:db8::80, key-id: 7, secret: a-laboratory-secret-3}]
+  info-requests: any
 map-resolver: {map-servers: [192.0.2.1, "[2001:db8::1]:4343"]}
 sites:
   - name: site-one
@@ -60,8 +66,14 @@ sites:
     replay: "off"
     proxy-reply: never
     mac-scope: whole
+    rate-limits: {registers-per-site: 10/s burst 20}
     honour-authoritative: true
     deny: drop-policy-denied
+    pitr: natively-forward
+    static:
+      - prefix: 198.18.1.7/32
+        ttl: 2h
+        locators: [{address: 192.0.2.1}, {address: 2001:db8::1, m-priority: 1, m-weight: 5}]
     enabled: false
 """
 
@@ -108,6 +120,15 @@ def test_every_setting_arrives_in_the_model(tmp_path: Path) -> None:
     assert server.rate_limits.registers_per_site == DEFAULT_RATE_LIMITS.registers_per_site
     assert (server.registration_lifetime_seconds, server.restart_grace_seconds) == (300, 7200)
     assert server.path_mtu_octets == 1400
+    assert server.petr == (LocatorConfig("192.0.2.99", 2, 100, 255, 0),)
+    assert [(rtr.address, rtr.key_id) for rtr in server.rtrs] == [
+        ("192.0.2.80", 0),
+        ("2001:db8::80", 7),
+    ]
+    assert server.rtrs[0].secret is None
+    assert server.rtrs[1].secret is not None
+    assert server.rtrs[1].secret.reveal() == b"a-laboratory-secret-3"
+    assert server.info_requests == "any"
     assert config.map_resolver is not None
     assert config.map_resolver.map_servers == (
         Endpoint("192.0.2.1", 4342),
@@ -131,6 +152,11 @@ def test_every_setting_arrives_in_the_model(tmp_path: Path) -> None:
     assert one.rlocs == (EidPrefix.parse("192.0.2.0/24"), EidPrefix.parse("2001:db8::/32"))
     assert (one.notify_port, one.replay, one.proxy_reply) == ("source", "off", "never")
     assert (one.mac_scope, one.deny) == ("whole", "drop-policy-denied")
+    assert one.rate_limits == SiteRateLimits(RateLimit(10, 20))
+    assert one.pitr == "natively-forward"
+    (mapping,) = one.static
+    assert (str(mapping.prefix), mapping.ttl_minutes) == ("198.18.1.7/32", 120)
+    assert mapping.locators[1] == LocatorConfig("2001:db8::1", 1, 100, 1, 5)
     assert one.honour_authoritative
     assert not one.enabled
 
@@ -140,6 +166,48 @@ def test_rate_limits_are_switched_off_by_one_word(tmp_path: Path) -> None:
     server = load(put(tmp_path, text)).map_server
     assert server is not None
     assert server.rate_limits == NO_RATE_LIMITS
+
+
+def test_a_node_that_only_resolves_has_its_budgets_in_its_own_section(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        "map-server: {}", "map-resolver: {map-servers: [192.0.2.1], rate-limits: off}"
+    )
+    resolver = load(put(tmp_path, text)).map_resolver
+    assert resolver is not None
+    assert resolver.rate_limits == NO_RATE_LIMITS
+
+
+def test_a_site_may_be_without_a_budget(tmp_path: Path) -> None:
+    (one,) = load(put(tmp_path, GOOD + SITE + "    rate-limits: off\n")).sites
+    assert one.rate_limits == SiteRateLimits(None)
+    (one,) = load(put(tmp_path, GOOD + SITE + "    rate-limits: default\n    pitr: answer\n")).sites
+    assert one.rate_limits is None
+    assert one.pitr is None
+
+
+def test_a_static_mapping_may_be_in_any_instance(tmp_path: Path) -> None:
+    text = SITE.replace("198.18.1.0/24}", "198.18.1.0/24, instance-id: 5}") + (
+        "    static: [{prefix: 198.18.1.7/32, instance-id: 5, locators: [{address: 192.0.2.1}]}]\n"
+    )
+    config = load(put(tmp_path, GOOD + text))
+    assert str(config.sites[0].static[0].prefix) == "[5]198.18.1.7/32"
+    assert SITES.write(config.sites)[0]["static"][0]["instance-id"] == "5"  # type: ignore[index]
+
+
+def test_a_static_mapping_stays_out_of_a_site_inside_its_own(tmp_path: Path) -> None:
+    inner = SITE + (
+        "  - name: outer\n    keys: [{id: 1, secret: a-laboratory-secret-2}]\n"
+        "    eids: [{prefix: 198.18.0.0/16}]\n"
+        "    static: [{prefix: 198.18.1.7/32, locators: [{address: 192.0.2.1}]}]\n"
+    )
+    (fault,) = faults_of(put(tmp_path, GOOD + inner))
+    assert "198.18.1.7/32 belongs to site 'site-one', not to 'outer'" in fault
+
+
+def test_more_locators_than_a_record_holds_are_a_fault(tmp_path: Path) -> None:
+    locators = ", ".join(f"{{address: 192.0.2.{number}}}" for number in range(33))
+    (fault,) = faults_of(put(tmp_path, GOOD.replace("{}", f"{{petr: [{locators}]}}")))
+    assert "33 locators; at most 32 are allowed" in fault
 
 
 def test_defaults_are_those_of_the_core() -> None:

@@ -12,14 +12,15 @@ from mapsys.config.load import load
 from mapsys.config.model import Config
 from mapsys.config_source import ConfigSource
 from mapsys.core.effects import Endpoint
-from mapsys.core.limiter import Rate
+from mapsys.core.limiter import UNLIMITED, Limits, Rate
 from mapsys.core.site import ProxyReply, Replay
 from mapsys.core_setup import settings_of
 from mapsys.datapath.contract import Listening
 from mapsys.eid import EidPrefix
+from mapsys.wire.address import ip_address
 from mapsys.wire.auth import Key
 from mapsys.wire.map_register import MapRegister
-from mapsys.wire.records import Action
+from mapsys.wire.records import Action, RlocRecord
 
 LOCAL = (Endpoint("127.0.0.1", 4342),)
 WALL_OFFSET = 1_700_000_000.0
@@ -35,6 +36,9 @@ map-server:
   proxy-reply: never
   registration-lifetime: 240s
   path-mtu: 1400
+  petr: [{address: 192.0.2.99}]
+  rtrs: [{address: 192.0.2.80}]
+  info-requests: any
   rate-limits: {requests-per-source: 7/s burst 9}
 map-resolver: {map-servers: [192.0.2.7:4342]}
 sites:
@@ -57,7 +61,14 @@ sites:
     proxy-reply: always
     mac-scope: records
     deny: drop-policy-denied
+    pitr: drop
+    rate-limits: {registers-per-site: 3/s burst 4}
+    static: [{prefix: 198.18.2.0/25, ttl: 2h, locators: [{address: 192.0.2.1, weight: 9}]}]
     enabled: false
+  - name: unlimited
+    keys: [{id: 1, secret: unlimited-secret}]
+    eids: [{prefix: 198.18.3.0/24}]
+    rate-limits: off
 """
 
 
@@ -85,6 +96,9 @@ def test_the_servers_settings_reach_the_core(tmp_path: Path) -> None:
     assert settings.path_mtu == 1400
     assert settings.limits.requests_per_source == Rate(7, 9)
     assert settings.wall_offset == WALL_OFFSET
+    assert settings.petr == (RlocRecord(ip_address("192.0.2.99"), 1, 100, 255, 0),)
+    assert settings.rtrs == ("192.0.2.80",)
+    assert settings.answer_unsigned_info
 
 
 def test_a_plain_site_follows_the_map_server_section(tmp_path: Path) -> None:
@@ -118,7 +132,19 @@ def test_every_setting_of_a_site_reaches_the_core(tmp_path: Path) -> None:
     assert special.proxy_reply is ProxyReply.ALWAYS
     assert special.records_only_mac
     assert special.deny_action == Action.DROP_POLICY_DENIED
+    assert special.pitr_action == Action.DROP
+    assert special.register_rate == Rate(3, 4)
+    (mapping,) = special.static
+    assert mapping.eid_prefix == EidPrefix.parse("198.18.2.0/25")
+    assert mapping.record_ttl_minutes == 120
+    assert mapping.rlocs == (RlocRecord(ip_address("192.0.2.1"), 1, 9, 255, 0),)
     assert not special.enabled
+
+
+def test_a_site_without_a_budget_is_told_from_one_without_its_own(tmp_path: Path) -> None:
+    plain, _, unlimited = settings_of(loaded(tmp_path), LOCAL, WALL_OFFSET).sites
+    assert plain.register_rate is None
+    assert unlimited.register_rate == UNLIMITED
 
 
 def test_a_role_without_its_section_is_off(tmp_path: Path) -> None:
@@ -127,6 +153,9 @@ def test_a_role_without_its_section_is_off(tmp_path: Path) -> None:
     settings = settings_of(loaded(tmp_path, resolver_only), LOCAL, WALL_OFFSET)
     assert not settings.map_server
     assert settings.map_resolver
+    assert settings.limits == Limits()
+    own = resolver_only.replace("7:4342]}", "7:4342], rate-limits: {requests-per-source: 3/s}}")
+    assert settings_of(loaded(tmp_path, own), LOCAL, WALL_OFFSET).limits == Limits(Rate(3, 3))
 
 
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
