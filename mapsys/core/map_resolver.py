@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from mapsys.core.effects import Answered, Dropped, Effect, Endpoint, Inject, Send
@@ -53,11 +54,20 @@ class MapResolver:
         """Answer a Map-Request that an ITR sent in an ECM."""
         if self._lisp_sec.itrs.policy is Policy.REQUIRED and question.protection is None:
             return [Dropped(question.asker, MESSAGE, Drop.LISP_SEC_REQUIRED)]
-        if all(self._resolver.resolve(eid).outcome is not Outcome.ELSEWHERE for eid in eids):
+        asked = list(zip(question.request.records, eids, strict=True))
+        elsewhere = [
+            one for one in asked if self._resolver.resolve(one[1]).outcome is Outcome.ELSEWHERE
+        ]
+        if not elsewhere:
             return self._map_server.answer(question, eids, now)
+        here = [one for one in asked if one not in elsewhere]
         effects: list[Effect] = []
-        for record, eid in zip(question.request.records, eids, strict=True):
-            as_it_came = question.packet if len(eids) == 1 else None
+        if here:
+            request = replace(question.request, records=tuple(record for record, _ in here))
+            own = replace(question, request=request, packet=None)
+            effects.extend(self._map_server.answer(own, [eid for _, eid in here], now))
+        for record, eid in elsewhere:
+            as_it_came = question.packet if len(asked) == 1 else None
             packet = as_it_came or inner_packet(question, record, eid, self._local)
             effects.extend(self._pass_on(question, eid, packet, now))
         return effects

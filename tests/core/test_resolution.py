@@ -497,6 +497,18 @@ def test_a_resolver_asks_its_map_servers_for_what_is_not_here() -> None:
     assert send.destination == others[1]
 
 
+def test_of_several_records_the_resolver_answers_its_own_and_passes_on_the_rest() -> None:
+    world = registered(
+        record("10.1.0.0/16", "192.0.2.1"), map_servers=(Endpoint("192.0.2.20", 4342),)
+    )
+    effects = world.hear(map_request_in_ecm("172.16.0.1", "10.1.2.3", "10.2.0.1"), ITR)
+    reply, onward = (decode(send.data) for send in of(Send, effects))
+    assert isinstance(reply, MapReply)
+    assert [str(r.eid_prefix) for r in reply.records] == ["10.1.0.0/16", "10.2.0.0/16"]
+    assert isinstance(onward, Ecm)
+    assert [str(r.eid_prefix) for r in onward.message.records] == ["172.16.0.1/32"]  # type: ignore[union-attr]
+
+
 def test_a_resolver_puts_the_request_onto_the_alt_of_its_instance() -> None:
     engine = Engine(
         PureStore(), replace(DEFAULTS, sites=()), lambda: 1, has_alt=lambda iid: iid == 7
