@@ -94,9 +94,13 @@ class TunnelHelper:
         return opened
 
     def stop(self) -> None:
-        """Have it remove what it made, and wait for its end."""
+        """Have it remove what it made, and wait for its end; kill it if that does not come."""
         self._channel.close()
-        self._process.wait(END_SECONDS)
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _ask(self, request: Request) -> tuple[Answer, int | None]:
         try:

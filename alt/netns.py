@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pyroute2 import IPRoute, netns  # type: ignore[import-untyped]
+from pyroute2 import netns  # type: ignore[import-untyped]
 
 from alt.tunnel.base import TunnelError
+from alt.tunnel.netlink import routes_of
 
 _RUN: Final = Path("/run/netns")
 _PROC_SYS_NET: Final = Path("/proc/sys/net")
@@ -126,13 +127,21 @@ def make_overlay(name: str) -> None:
     try:
         _remove_leftover(name)
         netns.create(name)
+        try:
+            _set_up(name)
+        except (OSError, TunnelError):
+            remove_overlay(name)
+            raise
     except OSError as error:
         raise TunnelError(
-            f"the network namespace {name} cannot be made: {error.strerror}; "
+            f"the network namespace {name} cannot be made: {os.strerror(error.errno or 0)}; "
             "it takes root, or CAP_SYS_ADMIN and CAP_NET_ADMIN"
         ) from error
-    # The mark comes first: whatever happens next, the next start may clean up.
-    with IPRoute(netns=name, flags=0) as routes:
+
+
+def _set_up(name: str) -> None:
+    with routes_of(name) as routes:
+        # The mark comes first: whatever happens next, the next start may clean up.
         routes.link("set", index=_LOOPBACK, ifalias=Owner.current().mark())
         routes.link("set", index=_LOOPBACK, state="up")
     with inside(name):
@@ -154,7 +163,7 @@ def overlay_owner(name: str) -> Owner | None:
 
 
 def _loopback(name: str) -> Any:
-    with IPRoute(netns=name, flags=0) as routes:
+    with routes_of(name) as routes:
         return routes.get_links(_LOOPBACK)[0]
 
 

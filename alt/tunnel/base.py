@@ -14,10 +14,10 @@ UNDERLAY_MTU: Final = 1500
 MIN_INNER_MTU: Final = 1280
 """Every link that carries IPv6 does so much (RFC 8200, 5)."""
 
+LARGEST_PACKET: Final = 65_535
+
 BATCH_LIMIT: Final = 64
 """Packets read in one turn of the event loop; the rest waits for the next."""
-
-LARGEST_PACKET: Final = 65_535
 
 TUNNEL_REASONS: Final = GRE_REASONS | {
     "unknown-remote",
@@ -100,8 +100,11 @@ class TunnelSpec:
             raise ValueError(f"tunnel {self.name}: key {self.key} is outside 0..{MAX_UINT32}")
         if self.inner4 is None and self.inner6 is None:
             raise ValueError(f"tunnel {self.name}: inner or inner6 is needed")
-        if self.inner_mtu < MIN_INNER_MTU:
-            raise ValueError(f"tunnel {self.name}: mtu {self.inner_mtu} is below {MIN_INNER_MTU}")
+        if not MIN_INNER_MTU <= self.inner_mtu <= LARGEST_PACKET:
+            raise ValueError(
+                f"tunnel {self.name}: mtu {self.inner_mtu} is outside "
+                f"{MIN_INNER_MTU}..{LARGEST_PACKET}"
+            )
 
     @property
     def outer_version(self) -> int:

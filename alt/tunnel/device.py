@@ -6,9 +6,8 @@ import ipaddress
 import re
 from hashlib import blake2s
 
-from pyroute2 import IPRoute  # type: ignore[import-untyped]
-
 from alt.tunnel.base import TunnelSpec
+from alt.tunnel.netlink import routes_of
 
 
 def device_name(overlay: str, tunnel: str) -> str:
@@ -26,7 +25,7 @@ def bring_up(overlay: str, device: str, spec: TunnelSpec, alias: str) -> None:
 
     alias: the owner's mark.
     """
-    with IPRoute(netns=overlay, flags=0) as routes:
+    with routes_of(overlay) as routes:
         index = routes.link_lookup(ifname=device)[0]
         routes.link("set", index=index, ifalias=alias, mtu=spec.inner_mtu)
         for text in (spec.inner4, spec.inner6):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 from typing import Any, Final
 
-from pyroute2 import IPRoute  # type: ignore[import-untyped]
 from pyroute2.netlink import (  # type: ignore[import-untyped]
     NLM_F_ACK,
     NLM_F_CREATE,
@@ -22,7 +21,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyp
 from alt.gre import CHECKSUM_PRESENT, KEY_PRESENT, SEQUENCE_PRESENT
 from alt.netns import Owner, inside
 from alt.tunnel.base import TunnelSpec
-from alt.tunnel.netlink import request
+from alt.tunnel.netlink import request, routes_of
 
 MAKE_FLAGS: Final[int] = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
 CHANGE_FLAGS: Final[int] = NLM_F_REQUEST | NLM_F_ACK
@@ -96,7 +95,7 @@ def make_gre_link(spec: TunnelSpec, device: str, overlay: str) -> None:
         request(remove_message(device), RTM_DELLINK, CHANGE_FLAGS)
         request(make_message(spec, device), RTM_NEWLINK, MAKE_FLAGS)
     request(mark_message(device, Owner.current().mark()), RTM_NEWLINK, CHANGE_FLAGS)
-    with IPRoute() as routes:
+    with routes_of() as routes:
         routes.link("set", index=routes.link_lookup(ifname=device)[0], net_ns_fd=overlay)
 
 
@@ -114,7 +113,7 @@ def probe_gre_link(device: str) -> None:
 
 
 def _is_leftover(device: str) -> bool:
-    with IPRoute() as routes:
+    with routes_of() as routes:
         for index in routes.link_lookup(ifname=device):
             owner = Owner.read(routes.get_links(index)[0].get("ifalias"))
             return owner is not None and not owner.alive()

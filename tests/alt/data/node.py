@@ -21,9 +21,9 @@ from alt.helper_client import TunnelHelper
 from alt.plane import AltPlane
 from alt.plane_carrier import PlaneCarrier
 from alt.plane_effects import Deliver, SendNegative
+from alt.tunnel.auto import choose, make_backend
 from alt.tunnel.base import TunnelSpec
 from alt.tunnel.underlay import GreUnderlay
-from alt.tunnel.userspace import UserspaceBackend
 from mapsys.eid import EidPrefix
 
 
@@ -48,10 +48,11 @@ async def run(config: dict[str, Any]) -> None:
         keep_only(frozenset())
     fib = Fib(0)
     underlay = GreUnderlay(helper.raw_gre, loop)
+    kind = choose("userspace", helper.probe())
     carrier = PlaneCarrier(
         AltPlane(0, fib, lambda eid: True),
         fib,
-        lambda receive: UserspaceBackend(overlay, underlay, receive, loop),
+        lambda receive: make_backend(kind, overlay, underlay, receive, loop),
         clock=loop.time,
         on_deliver=_on_deliver,
         on_negative=_on_negative,

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pyroute2 import IPRoute  # type: ignore[import-untyped]
 
+from alt.helper_capabilities import CAP_SYS_ADMIN
 from alt.helper_client import TunnelHelper
 from alt.helper_messages import receive_answer
-from alt.netns import Owner, inside, make_overlay, overlay_owner, remove_overlay
+from alt.netns import SYSCTLS, Owner, inside, make_overlay, overlay_owner, remove_overlay
 from alt.tunnel.base import TunnelError, TunnelSpec
 from alt.tunnel.device import device_name
+from alt.tunnel.netlink import routes_of
 from tests.alt.data.lab import Underlay, ping, socket_in, underlay, wait_until
 from tests.alt.data.node_process import NodeProcess
 
@@ -163,11 +166,63 @@ def test_what_cannot_be_done_is_said_in_a_sentence(net: Underlay, helper: Tunnel
             overlay.tun(_SPEC)
     finally:
         os.close(tun)
+    impossible = TunnelSpec("group", None, "192.0.2.2", inner6="ff02::1/127")
+    with pytest.raises(TunnelError, match=r"tunnel group: .*Cannot assign requested address"):
+        overlay.tun(impossible)
     helper.remove_overlay(overlay.overlay)
-    with pytest.raises(TunnelError, match="was not made by this helper"):
-        overlay.tun(_SPEC)
-    with pytest.raises(TunnelError, match="was not made by this helper"):
-        helper.remove_overlay(overlay.overlay)
+    for refused in (lambda: overlay.tun(_SPEC), lambda: helper.remove_overlay(overlay.overlay)):
+        with pytest.raises(TunnelError, match="was not made by this helper"):
+            refused()
+
+
+_WITHOUT_PRIVILEGES = """
+import sys
+from alt.helper_capabilities import keep_only
+from alt.helper_capabilities import CAP_SYS_ADMIN
+from alt.helper_client import TunnelHelper
+from alt.tunnel.auto import choose
+from alt.tunnel.base import TunnelError
+
+keep_only(frozenset(map(int, sys.argv[2:])))
+helper = TunnelHelper()
+for attempt in (
+    lambda: choose("auto", helper.probe()),
+    lambda: helper.make_overlay(sys.argv[1]),
+    lambda: helper.raw_gre(6),
+):
+    try:
+        attempt()
+    except TunnelError as error:
+        print(error)
+helper.stop()
+"""
+
+
+def test_without_privileges_each_refusal_names_the_capability(net: Underlay) -> None:
+    def said(*capabilities: int) -> list[str]:
+        run = subprocess.run(
+            [sys.executable, "-c", _WITHOUT_PRIVILEGES, net.overlay(1), *map(str, capabilities)],
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return run.stdout.splitlines()
+
+    probed, overlay, raw = said()
+    assert "no tunnel backend can work here: kernel: no network namespace can be made" in probed
+    assert "CAP_SYS_ADMIN is missing" in probed
+    assert overlay.endswith("not permitted; it takes root, or CAP_SYS_ADMIN and CAP_NET_ADMIN")
+    assert raw.startswith("a raw socket for GRE over IPv6 cannot be opened: Operation not")
+    (probed, overlay, _) = said(CAP_SYS_ADMIN)
+    assert "userspace: no raw socket for GRE (Operation not permitted): CAP_NET_RAW" in probed
+    assert not _exists(net.overlay(1))
+
+
+def test_an_overlay_that_cannot_be_set_up_is_not_left_behind(
+    net: Underlay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SYSCTLS, "ipv4/no_such_setting", 1)
+    with pytest.raises(TunnelError, match="no_such_setting cannot be set to 1"):
+        make_overlay(net.overlay(1))
+    assert not _exists(net.overlay(1))
 
 
 def test_the_helper_survives_what_is_no_request(net: Underlay, helper: TunnelHelper) -> None:
@@ -211,5 +266,5 @@ def _devices(overlay: str) -> list[str]:
 
 
 def _set_alias(overlay: str, alias: str) -> None:
-    with IPRoute(netns=overlay, flags=0) as routes:
+    with routes_of(overlay) as routes:
         routes.link("set", index=1, ifalias=alias)

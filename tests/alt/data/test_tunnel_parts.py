@@ -50,6 +50,7 @@ def test_inner_mtu_leaves_room_for_the_headers(
         ({"inner4": "10.255.0.13/33"}, "10.255.0.13/33"),
         ({"inner6": "fd00::1/129"}, "fd00::1/129"),
         ({"mtu": 1279}, "mtu"),
+        ({"mtu": 65_536}, "mtu"),
     ],
 )
 def test_an_impossible_tunnel_is_refused_by_field(changes: dict[str, object], named: str) -> None:
