@@ -159,6 +159,7 @@ class Daemon:
             raise StartError(
                 f"{error.strerror}; choose a state folder with a shorter path"
             ) from error
+        self._shell.carry_out(self._engine.settle(time.monotonic()))
         self._shell.start()
         self._fold.start()
         self._http.start()

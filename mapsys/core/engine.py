@@ -228,6 +228,13 @@ class Engine:
         share a name or a prefix, or a static mapping is not inside its site.
         """
         self._configure(settings)
+        return self.settle(now)
+
+    def settle(self, now: float) -> list[Effect]:
+        """Bring the store in line with the settings; once after the start, too.
+
+        Installs static mappings and drops what is not allowed to be registered.
+        """
         effects = self.install_static(now)
         cursor: EidPrefix | None = None
         while page := self._store.scan(cursor, SWEEP_PAGE):
@@ -242,7 +249,7 @@ class Engine:
         return effects
 
     def install_static(self, now: float) -> list[Effect]:
-        """Put the operator's own mappings in place; once after the start, too."""
+        """Put the operator's own mappings in place."""
         if not self._settings.map_server:
             return []
         effects = static.install(self._store, self._sites, now, self._settings.wall_offset)

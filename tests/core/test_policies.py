@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from mapsys.core.effects import Answered, Expired, NearLimit, Oversized, Registered, Send
+from mapsys.core.effects import Answered, Dropped, Expired, NearLimit, Oversized, Registered, Send
+from mapsys.core.engine import Engine
+from mapsys.core.limiter import UNLIMITED, Limits, Rate
 from mapsys.core.site import EidRule, LispSite, SiteKey
 from mapsys.eid import EidPrefix
 from mapsys.wire.auth import Key
@@ -179,3 +181,25 @@ def test_key_rotation_can_be_watched() -> None:
         (0, "next", 1, 1120.0),
     ]
     assert world.engine.key_uses.of("nobody") == []
+
+
+def test_what_the_store_holds_at_the_start_is_brought_in_line_with_the_settings() -> None:
+    world = world_with_static()
+    world.register(Etr(), record("10.1.6.0/24", "192.0.2.1"))
+    later = Engine(world.store, replace(DEFAULTS, sites=(site_one(),)), lambda: 1)
+    (expired,) = of(Expired, later.settle(world.now))
+    assert str(expired.eid) == "10.1.5.0/24"
+    assert len(world.store) == 1
+    assert later.settle(world.now) == []
+
+
+def test_a_site_may_have_a_budget_of_its_own_or_none() -> None:
+    def served(site_rate: Rate | None) -> int:
+        limits = replace(Limits.off(), registers_per_site=Rate(1, 2))
+        world = World(limits=limits, sites=(site_one(register_rate=site_rate),))
+        effects = [world.register(Etr(), record("10.1.6.0/24", "192.0.2.1")) for _ in range(9)]
+        return sum(not of(Dropped, one) for one in effects)
+
+    assert served(None) == 2
+    assert served(Rate(1, 5)) == 5
+    assert served(UNLIMITED) == 9
