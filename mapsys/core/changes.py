@@ -10,7 +10,7 @@ from mapsys.core.admission import Authenticated
 from mapsys.core.details import FORMER, NEXT_SECRET, Details
 from mapsys.core.effects import Datagram, Effect, Expired, Moved, Registered, Withdrawn
 from mapsys.core.more_specifics import MoreSpecifics
-from mapsys.core.replay import SUPERSEDED_LIFETIMES, Check, digest_of
+from mapsys.core.replay import SUPERSEDED_LIFETIMES, Check, check_for, digest_of
 from mapsys.core.verdict import Kind, Verdict, flags_of, split, union
 from mapsys.eid import EidPrefix
 from mapsys.store import Registration, Store
@@ -121,7 +121,7 @@ class Changes:
             raise AssertionError("a withdrawal without a registration")
         rest = [r for r in verdict.active if r is not own]
         self._remove(verdict.claim.eid, own, rest, verdict.former)
-        self._supersede(own.digest, message)
+        self._supersede(own, message)
         if message.who.check is Check.OCTETS:
             # It has done its work; heard once more, it would undo a new registration.
             until = message.now + self.superseded_seconds
@@ -145,30 +145,30 @@ class Changes:
 
     def _refresh(self, verdict: Verdict, message: Message) -> None:
         minutes = verdict.record.record_ttl_minutes
-        previous = self._touch(verdict, message, self.lifetime_seconds(message.register, minutes))
+        self._touch(verdict, message, self.lifetime_seconds(message.register, minutes))
         own = verdict.own
-        if own is None or previous == digest_of(message.register):
+        if own is None or own.digest == digest_of(message.register):
             # The same octets again may be a copy that someone else sends: where
             # they came from says nothing about the xTR.
             return
-        if Details.unpack(own.details).source != message.datagram.source:
+        # Where the xTR is and what it signs with now is what it will be told by.
+        held = Details.unpack(own.details)
+        if self._details(verdict, message)._replace(local=held.local) != held:
             self._put(verdict, message)
 
-    def _touch(self, verdict: Verdict, message: Message, seconds: float) -> bytes | None:
-        previous = self._store.touch(
+    def _touch(self, verdict: Verdict, message: Message, seconds: float) -> None:
+        self._store.touch(
             verdict.claim.eid,
             message.who.registrant,
             deadline=message.now + seconds,
             digest=digest_of(message.register),
         )
-        if previous is not None:
-            self._supersede(previous, message)
-        return previous
+        if verdict.own is not None:
+            self._supersede(verdict.own, message)
 
-    def _put(self, verdict: Verdict, message: Message) -> None:
-        register, who = message.register, message.who
-        seconds = self.lifetime_seconds(register, verdict.record.record_ttl_minutes)
-        own = verdict.own
+    def _details(self, verdict: Verdict, message: Message) -> Details:
+        """What is noted about the registration that a claim makes."""
+        register, who, own = message.register, message.who, verdict.own
         first = (
             Details.unpack(own.details).first_registered
             if own is not None and own in verdict.active
@@ -177,32 +177,35 @@ class Changes:
         flags = flags_of(register)
         if who.secret is who.key.next:
             flags |= NEXT_SECRET
-        details = Details(
+        return Details(
             who.site.name,
             register.key_id,
             register.algorithm_id,
             len(register.authentication_data),
             flags,
-            seconds,
+            self.lifetime_seconds(register, verdict.record.record_ttl_minutes),
             first,
             message.datagram.source,
             message.datagram.local,
             register.site_id or bytes(8),
         )
+
+    def _put(self, verdict: Verdict, message: Message) -> None:
+        details = self._details(verdict, message)
         published = verdict.published
         if published is None:
             raise AssertionError("a registration that publishes nothing")
         self._store.put(
             verdict.claim.eid,
-            who.registrant,
+            message.who.registrant,
             record=verdict.octets,
             details=details.pack(),
-            digest=digest_of(register),
-            deadline=message.now + seconds,
+            digest=digest_of(message.register),
+            deadline=message.now + details.lifetime_seconds,
             published=published,
         )
-        if own is not None:
-            self._supersede(own.digest, message)
+        if verdict.own is not None:
+            self._supersede(verdict.own, message)
 
     def _make_former(
         self,
@@ -221,9 +224,11 @@ class Changes:
             deadline=message.now + FORMER_LIFETIME_SECONDS,
             published=published or b"",
         )
-        self._supersede(registration.digest, message)
+        self._supersede(registration, message)
 
-    def _supersede(self, digest: bytes, message: Message) -> None:
-        """A Map-Register that no longer counts must not come back, where octets decide."""
-        if message.who.check is Check.OCTETS and digest != digest_of(message.register):
-            self._store.supersede(digest, message.now + self.superseded_seconds)
+    def _supersede(self, old: Registration, message: Message) -> None:
+        """A Map-Register that no longer counts must not come back, where octets decided."""
+        algorithm_id = Details.unpack(old.details).algorithm_id
+        by_octets = check_for(message.who.site, algorithm_id) is Check.OCTETS
+        if by_octets and old.digest != digest_of(message.register):
+            self._store.supersede(old.digest, message.now + self.superseded_seconds)

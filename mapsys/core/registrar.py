@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from mapsys.core.admission import MESSAGE, Authenticated, Claim, authenticate, claims_of
 from mapsys.core.changes import Changes, Message
@@ -26,7 +27,15 @@ from mapsys.core.recipients import recipient_of
 from mapsys.core.refresh import refresher
 from mapsys.core.replay import Check, digest_of, nonce_is_new
 from mapsys.core.site import SiteTable
-from mapsys.core.verdict import Kind, Verdict, flags_of, has_old_map_version, judge, split
+from mapsys.core.verdict import (
+    Kind,
+    Verdict,
+    flags_of,
+    has_old_map_version,
+    judge,
+    registrant_of_copy,
+    split,
+)
 from mapsys.eid import EidPrefix
 from mapsys.store import Registration, Store
 from mapsys.wire.map_register import MapRegister
@@ -81,6 +90,10 @@ class Registrar:
         claims = claims_of(register, who, datagram, self._sites)
         if isinstance(claims, Refused):
             return [claims]
+        if who.check is Check.OCTETS:
+            # All records of one message share its digest, so the first tells enough.
+            registrant = registrant_of_copy(register, claims[0].eid, self._store)
+            who = replace(who, registrant=registrant or who.registrant)
         verdicts = self._judge(claims, register, who, datagram)
         if isinstance(verdicts, Refused):
             return [verdicts]
@@ -122,7 +135,9 @@ class Registrar:
         )
         if over is not None:
             eid, rule = over
-            detail = f"{rule.prefix} already holds {rule.more_specifics_limit} more-specifics"
+            detail = (
+                f"{rule.prefix} would hold more than {rule.more_specifics_limit} more-specifics"
+            )
             reason = Refusal.MORE_SPECIFICS_LIMIT
             return Refused(datagram.source, who.site.name, eid, reason, detail)
         return verdicts

@@ -26,6 +26,8 @@ from mapsys.core.details import (
 )
 from mapsys.core.publish import MAX_LOCATORS, merged, read_record, reply_ready
 from mapsys.core.reasons import Refusal
+from mapsys.core.replay import digest_of
+from mapsys.eid import EidPrefix
 from mapsys.store import Mapping, Registration, Store
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.records import EidRecord
@@ -144,6 +146,19 @@ def judge(
             f"at most {MAX_LOCATORS} are accepted",
         )
     return verdict(kind, whole.octets())
+
+
+def registrant_of_copy(register: MapRegister, eid: EidPrefix, store: Store) -> bytes | None:
+    """Whose registration for the EID-Prefix these very octets have set.
+
+    Without an xTR-ID a registrant is known by its address; someone else who sends
+    a copy of its Map-Register is no second one. None where nobody's was.
+    """
+    if register.xtr_id is not None:
+        return None
+    active, _ = split(store.get(eid))
+    digest = digest_of(register)
+    return next((r.registrant for r in active if r.digest == digest), None)
 
 
 def split(mapping: Mapping | None) -> tuple[tuple[Registration, ...], tuple[Registration, ...]]:

@@ -18,6 +18,7 @@ from tests.core.world import (
     ONE,
     Etr,
     World,
+    notifies,
     of,
     record,
     refusal_reason,
@@ -161,6 +162,21 @@ def test_the_operator_hears_once_when_more_specifics_reach_the_threshold() -> No
         effects = world.register(etr, record(f"10.1.0.{n}/32", "192.0.2.1"))
         heard.extend(of(NearLimit, effects))
     assert heard == [NearLimit(rule.prefix, "one", 2, 4)]
+
+
+def test_an_xtr_that_changed_over_to_the_next_secret_is_told_under_it() -> None:
+    coming = Key(b"coming")
+    key = SiteKey(0, frozenset({1, 2}), ONE, next=coming)
+    rule = EidRule(EidPrefix.parse("10.1.0.0/16"), accept_more_specifics=True)
+    world = World(sites=(LispSite("one", (key,), (rule,)),))
+    rec = record("10.1.0.0/16", "192.0.2.1")
+    world.register(Etr(), rec)
+    world.register(Etr(key=coming, algorithm_id=1, mac_length=20), rec, nonce=2)
+    mover = Etr(host="192.0.2.2", nonces=iter([9]))
+    _, (told, send) = notifies(world.register(mover, record("10.1.0.0/16", "192.0.2.2")))
+    assert send.destination.host == "192.0.2.1"
+    assert told.algorithm_id == 1
+    assert coming.verify(send.data)
 
 
 def test_key_rotation_can_be_watched() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mapsys.core.effects import Endpoint, Refreshed, Registered, Withdrawn
+from mapsys.core.effects import Endpoint, Moved, Refreshed, Registered, Withdrawn
 from mapsys.core.site import Replay
 from mapsys.store_pure import PureStore
 from tests.core.world import Etr, World, drop_reason, notifies, of, record, site_one
@@ -146,6 +146,43 @@ def test_a_copy_from_elsewhere_does_not_move_where_notifies_go() -> None:
     told = [send.destination.host for _, send in sent]
     assert ELSEWHERE.host not in told
     assert HERE.host in told
+
+
+def test_a_copy_from_elsewhere_does_not_outlive_a_withdrawal() -> None:
+    world = auto()
+    data = Etr().message(REC, nonce=1)
+    world.hear(data, HERE)
+    assert of(Refreshed, world.hear(data, ELSEWHERE))
+    assert of(Withdrawn, world.register(Etr(), record("10.1.0.0/16", ttl=0), nonce=2))
+    assert len(world.store) == 0
+
+
+def test_a_copy_from_elsewhere_is_no_xtr_that_is_told_of_changes() -> None:
+    world = auto()
+    data = Etr().message(REC, nonce=1)
+    world.hear(data, HERE)
+    world.hear(data, ELSEWHERE)
+    effects = world.register(Etr(), CHANGED, nonce=2)
+    assert not of(Moved, effects)
+    assert [send.destination.host for _, send in notifies(effects)] == [HERE.host]
+
+
+def test_a_copy_of_a_former_registration_from_elsewhere_is_a_replay() -> None:
+    world = auto()
+    data = Etr().message(REC, nonce=1)
+    world.hear(data, HERE)
+    world.register(Etr(host="192.0.2.2"), record("10.1.0.0/16", "192.0.2.2"), nonce=2)
+    assert of(Refreshed, world.hear(data, HERE))
+    assert drop_reason(world.hear(data, ELSEWHERE)) == "replayed"
+
+
+def test_what_algorithm_3_has_superseded_stays_refused_under_the_older_ones() -> None:
+    world = auto()
+    old = Etr().message(REC, nonce=1)
+    world.hear(old, HERE)
+    world.register(Etr(algorithm_id=3), REC, nonce=2)
+    world.register(Etr(algorithm_id=3), CHANGED, nonce=3)
+    assert drop_reason(world.hear(old, HERE)) == "replayed"
 
 
 def test_an_xtr_whose_address_changed_is_notified_at_the_new_one() -> None:
