@@ -21,6 +21,7 @@ from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Settings
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
 from mapsys.core.site import EidRule, LispSite, ProxyReply, Replay, SiteKey
+from mapsys.lisp_sec_setup import lisp_sec_of, wrapping_of
 from mapsys.wire.address import ip_address
 from mapsys.wire.auth import Key
 from mapsys.wire.eid_address import from_eid_prefix
@@ -65,6 +66,7 @@ def settings_of(config: Config, local: tuple[Endpoint, ...], wall_offset: float)
         rtrs=tuple(rtr.address for rtr in server.rtrs),
         answer_unsigned_info=server.info_requests == "any",
         wall_offset=wall_offset,
+        lisp_sec=lisp_sec_of(config),
     )
 
 
@@ -92,6 +94,7 @@ def _site(site: SiteConfig, server: MapServerConfig, wall_offset: float) -> Lisp
         pitr_action=None if site.pitr is None else _ACTIONS[site.pitr],
         static=tuple(_static(mapping) for mapping in site.static),
         register_rate=_own_rate(site.rate_limits),
+        lisp_sec=wrapping_of(site.lisp_sec),
     )
 
 

@@ -13,6 +13,7 @@ from mapsys.config import review
 from mapsys.config.document import DOCUMENT_LIMIT_OCTETS, compose
 from mapsys.config.faults import Fault, Faults, TooManyFaultsError, quoted
 from mapsys.config.files import read_bounded, reason
+from mapsys.config.lisp_sec import refuse_shared_secrets
 from mapsys.config.model import Config
 from mapsys.config.schema import FaultyError, Origin, Value
 from mapsys.config.sites import read_sites
@@ -57,6 +58,7 @@ def _load(path: Path, faults: Faults) -> Config:
         top["authority"] = tuple(block for instance in top["alt"] for block in instance.blocks)
     config = Config(**top)
     review.refuse_contradictions(root, config)
+    refuse_shared_secrets(root, sites, config)
     return dataclasses.replace(config, warnings=tuple(review.warnings(root, sites, config)))
 
 

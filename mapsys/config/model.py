@@ -63,6 +63,12 @@ STATIC_TTL_MINUTES: Final = 1_440
 INFO_REQUESTS: Final = "authenticated"
 """Only who knows a site's secret is told about an address translator."""
 
+LISP_SEC_POLICY: Final = "allowed"
+"""Whoever asks for protection gets it; others are answered as before."""
+
+PROTECTED_LINK: Final = "protected-link"
+"""Stands for a key where something else protects the link (RFC 9303, 6.5.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -140,6 +146,43 @@ class RtrConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LispSecKey:
+    """A secret that One-Time Keys are wrapped with over one link. id: 0..255."""
+
+    id: int
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverLispSecConfig:
+    """LISP-SEC at the Map-Resolver.
+
+    policy: "off", "allowed" or "required". keys: shared with ITRs.
+    protected_links: sources whose One-Time Keys may come unencrypted, instance-ID 0.
+    onward: towards Map-Servers and the ALT: a key, PROTECTED_LINK, or None where
+    protected Map-Requests go no further.
+    """
+
+    policy: str = LISP_SEC_POLICY
+    keys: tuple[LispSecKey, ...] = ()
+    protected_links: tuple[EidPrefix, ...] = ()
+    onward: LispSecKey | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLispSecConfig:
+    """LISP-SEC at the Map-Server, as at the Map-Resolver; keys are shared with Map-Resolvers.
+
+    protected_alt: One-Time Keys may come unencrypted over the ALT.
+    """
+
+    policy: str = LISP_SEC_POLICY
+    keys: tuple[LispSecKey, ...] = ()
+    protected_links: tuple[EidPrefix, ...] = ()
+    protected_alt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MapServerConfig:
     """The Map-Server's own settings; a site may override those marked with *.
 
@@ -149,6 +192,7 @@ class MapServerConfig:
     path_mtu_octets: bounds a Map-Reply; None is 576 for IPv4 and 1280 for IPv6.
     petr: locators named in place of natively-forward answers.
     info_requests: "authenticated" ones are answered, or "any".
+    lisp_sec: None is off.
     """
 
     replay: str = REPLAY
@@ -161,6 +205,7 @@ class MapServerConfig:
     petr: tuple[LocatorConfig, ...] = ()
     rtrs: tuple[RtrConfig, ...] = ()
     info_requests: str = INFO_REQUESTS
+    lisp_sec: ServerLispSecConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +213,12 @@ class MapResolverConfig:
     """The Map-Resolver's own settings.
 
     map_servers: where Map-Requests go that nothing here answers; empty with an ALT.
-    rate_limits: the node's, where it is no Map-Server.
+    rate_limits: the node's, where it is no Map-Server. lisp_sec: None is off.
     """
 
     map_servers: tuple[Endpoint, ...] = ()
     rate_limits: RateLimits = DEFAULT_RATE_LIMITS
+    lisp_sec: ResolverLispSecConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +291,8 @@ class SiteConfig:
     rate_limits: None is as in the map-server section.
     deny: the action given to everyone who asks for its EIDs; None answers.
     pitr: the action given to PITRs; None answers them like everyone.
+    lisp_sec: how One-Time Keys go to its ETRs: a key, PROTECTED_LINK, or None where
+    they cannot.
     """
 
     name: str
@@ -260,6 +308,7 @@ class SiteConfig:
     deny: str | None = None
     pitr: str | None = None
     static: tuple[StaticConfig, ...] = ()
+    lisp_sec: LispSecKey | str | None = None
     enabled: bool = True
 
 

@@ -7,7 +7,7 @@ import ipaddress
 import re
 from typing import Final
 
-from mapsys.config import model
+from mapsys.config import lisp_sec, model
 from mapsys.config.locators import LOCATORS, check_locators
 from mapsys.config.rtrs import RTRS, check_rtrs
 from mapsys.config.scalars import Choice, Duration, EndpointText, Integer, Prefix, ScalarKind, Size
@@ -162,6 +162,7 @@ MAP_SERVER: Final = Record(
     Field("petr", LOCATORS, default=()),
     Field("rtrs", RTRS, default=()),
     Field("info-requests", Choice("authenticated", "any"), default=model.INFO_REQUESTS),
+    Field("lisp-sec", lisp_sec.SERVER, default=None),
     check=_check_map_server,
 )
 
@@ -170,4 +171,5 @@ MAP_RESOLVER: Final = Record(
     "the Map-Resolver's settings",
     Field("map-servers", ListOf(EndpointText(LISP_CONTROL_PORT), name="addresses"), default=()),
     Field("rate-limits", RATE_LIMITS, default=model.DEFAULT_RATE_LIMITS),
+    Field("lisp-sec", lisp_sec.RESOLVER, default=None),
 )

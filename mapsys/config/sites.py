@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mapsys.config import model
+from mapsys.config.lisp_sec import LINK
 from mapsys.config.mappings import STATIC
 from mapsys.config.node import (
     INSTANCE_ID,
@@ -143,6 +144,7 @@ SITE: Final = Record(
     Field("deny", ACTION, default=None),
     Field("pitr", Words({"answer": None}, ACTION), default=None),
     Field("static", ListOf(STATIC, name="mappings"), default=()),
+    Field("lisp-sec", LINK, default=None),
     Field("enabled", Boolean(), default=True),
     check=_check_site,
 )
