@@ -122,15 +122,18 @@ class SecureItr:
     waiting: dict[int, bytes] = field(default_factory=dict)
 
     def asks(self, *eids: str, nonce: int = 77, **fields: object) -> bytes:
-        """A protected Map-Request; the nonce and its key are remembered."""
+        """A protected Map-Request."""
+        return self.protects(map_request_in_ecm(*eids, nonce=nonce, **fields), nonce)
+
+    def protects(self, ecm: bytes, nonce: int) -> bytes:
+        """The ECM with a One-Time Key in it, which is remembered with the nonce."""
         self.waiting[nonce] = self.otk
         wrapped = bytes(8) + self.otk
         if self.wrap_id == AES_WRAP:
             wrapped = aes_key_wrap(wrapping_key(self.secret, nonce), self.otk)
         data = struct.pack("!BxH", 1, self.hmac_id) + otk_ad(self.key_id, self.wrap_id, wrapped)
         data += struct.pack("!HH", 4, self.kdf_id)
-        plain = map_request_in_ecm(*eids, nonce=nonce, **fields)
-        return bytes((plain[0] | 0x08,)) + plain[1:4] + data + plain[4:]
+        return bytes((ecm[0] | 0x08,)) + ecm[1:4] + data + ecm[4:]
 
     def believes(self, octets: bytes) -> tuple[list[EidRecord], Vouched]:
         """The records that are vouched for, cut to that, and the EID-AD. Raises Discarded."""
