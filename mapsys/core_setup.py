@@ -13,6 +13,7 @@ from mapsys.config.model import (
     MapServerConfig,
     RateLimit,
     RateLimits,
+    RtrConfig,
     SiteConfig,
     SiteRateLimits,
     StaticConfig,
@@ -20,12 +21,14 @@ from mapsys.config.model import (
 from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Settings
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
+from mapsys.core.relay_path import Rtr
 from mapsys.core.site import EidRule, LispSite, ProxyReply, Replay, SiteKey
 from mapsys.lisp_sec_setup import lisp_sec_of, wrapping_of
 from mapsys.wire.address import ip_address
 from mapsys.wire.auth import Key
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.records import Action, EidRecord, RlocRecord
+from mapsys.wire.rtr_authentication import RtrKey
 
 _ALGORITHM_IDS: Final = {
     "hmac-sha-1-96": 1,
@@ -63,7 +66,7 @@ def settings_of(config: Config, local: tuple[Endpoint, ...], wall_offset: float)
         path_mtu=server.path_mtu_octets,
         lifetime_seconds=server.registration_lifetime_seconds,
         petr=_locators(server.petr),
-        rtrs=tuple(rtr.address for rtr in server.rtrs),
+        rtrs=tuple(_rtr(rtr) for rtr in server.rtrs),
         answer_unsigned_info=server.info_requests == "any",
         wall_offset=wall_offset,
         lisp_sec=lisp_sec_of(config),
@@ -114,6 +117,13 @@ def _locators(locators: tuple[LocatorConfig, ...]) -> tuple[RlocRecord, ...]:
         )
         for locator in locators
     )
+
+
+def _rtr(rtr: RtrConfig) -> Rtr:
+    key = None
+    if rtr.secret is not None:
+        key = RtrKey(rtr.key_id, _ALGORITHM_IDS[rtr.algorithm], rtr.secret.reveal())
+    return Rtr(rtr.address, key)
 
 
 def _key(key: KeyConfig, wall_offset: float) -> SiteKey:

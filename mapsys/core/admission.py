@@ -99,9 +99,17 @@ def _proven_secret(site: LispSite, key: SiteKey, datagram: Datagram) -> Key | No
 
 
 def claims_of(
-    register: MapRegister, who: Authenticated, datagram: Datagram, sites: SiteTable
+    register: MapRegister,
+    who: Authenticated,
+    datagram: Datagram,
+    sites: SiteTable,
+    *,
+    relayed: bool = False,
 ) -> list[Claim] | Refused:
-    """Each record with its rule, or the first reason why policy refuses the message."""
+    """Each record with its rule, or the first reason why policy refuses the message.
+
+    relayed: it came through an RTR, without the locators that only the RTR may use.
+    """
     site = who.site
 
     def refused(reason: Refusal, eid: EidPrefix | None, detail: str) -> Refused:
@@ -128,6 +136,9 @@ def claims_of(
         if eid in seen:
             return refused(Refusal.DUPLICATE_RECORD, eid, f"{eid} stands in two records")
         seen.add(eid)
+        if relayed and record.record_ttl_minutes and not record.rlocs:
+            detail = f"{eid} has no locator that others than the RTR could use"
+            return refused(Refusal.NO_PUBLIC_RLOC, eid, detail)
         problem = _locator_problem(record, site, datagram)
         if problem is not None:
             return refused(problem[0], eid, problem[1])

@@ -10,6 +10,7 @@ from mapsys.core.admission import Authenticated
 from mapsys.core.details import FORMER, NEXT_SECRET, Details
 from mapsys.core.effects import Datagram, Effect, Expired, Moved, Registered, Withdrawn
 from mapsys.core.more_specifics import MoreSpecifics
+from mapsys.core.relay_path import RelayPath
 from mapsys.core.replay import SUPERSEDED_LIFETIMES, Check, check_for, digest_of
 from mapsys.core.verdict import Kind, Verdict, flags_of, split, union
 from mapsys.eid import EidPrefix
@@ -29,12 +30,16 @@ and some ETRs set the top bit to count seconds instead."""
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One authenticated Map-Register on its way into the store."""
+    """One authenticated Map-Register on its way into the store.
+
+    relay: the way back to its xTR, where it came through an RTR.
+    """
 
     register: MapRegister
     who: Authenticated
     datagram: Datagram
     now: float
+    relay: RelayPath | None = None
 
 
 class Changes:
@@ -174,7 +179,8 @@ class Changes:
             if own is not None and own in verdict.active
             else int(message.now + self._wall_offset)
         )
-        flags = flags_of(register)
+        relay = message.relay
+        flags = flags_of(register, relayed=relay is not None)
         if who.secret is who.key.next:
             flags |= NEXT_SECRET
         return Details(
@@ -188,6 +194,7 @@ class Changes:
             message.datagram.source,
             message.datagram.local,
             register.site_id or bytes(8),
+            None if relay is None else relay.inner,
         )
 
     def _put(self, verdict: Verdict, message: Message) -> None:

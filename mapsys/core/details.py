@@ -24,6 +24,13 @@ RELAYED: Final = 0x0100
 refresh of the same record changes nothing. RELAYED: it came through an RTR."""
 
 
+class InnerAddresses(NamedTuple):
+    """The xTR's own address and the Map-Server's, as the xTR put them on a relayed message."""
+
+    xtr: str
+    map_server: str
+
+
 class Details(NamedTuple):
     """Facts about one registration; packed with :meth:`pack`, read with :meth:`unpack`.
 
@@ -33,6 +40,8 @@ class Details(NamedTuple):
     first_registered: seconds since 1970.
     source: where the Map-Register came from; local: where it was sent to.
     site_id: 8 octets, zero where the ETR sent none.
+    relayed: for a registration that came through an RTR, whose address is then the
+    source; None where it came directly.
     """
 
     site: str
@@ -45,6 +54,7 @@ class Details(NamedTuple):
     source: Endpoint
     local: Endpoint
     site_id: bytes
+    relayed: InnerAddresses | None = None
 
     @property
     def proxy_map_reply(self) -> bool:
@@ -89,6 +99,7 @@ class Details(NamedTuple):
                 _packed_host(self.source.host),
                 self.local.port.to_bytes(2, "big"),
                 _packed_host(self.local.host),
+                *map(_packed_host, self.relayed or ()),
                 name,
             )
         )
@@ -104,6 +115,11 @@ class Details(NamedTuple):
             source, offset = _host(octets, offset + 8)
             (local_port,) = _PORT.unpack_from(octets, offset)
             local, offset = _host(octets, offset + _PORT.size)
+            relayed = None
+            if flags & RELAYED:
+                xtr, offset = _host(octets, offset)
+                map_server, offset = _host(octets, offset)
+                relayed = InnerAddresses(xtr, map_server)
         except (struct.error, IndexError, ValueError) as error:
             raise ValueError(f"damaged registration details: {error}") from error
         return cls(
@@ -117,6 +133,7 @@ class Details(NamedTuple):
             Endpoint(source, port),
             Endpoint(local, local_port),
             site_id,
+            relayed,
         )
 
 

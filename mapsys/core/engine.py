@@ -22,6 +22,8 @@ from mapsys.core.notify import NotifyQueue
 from mapsys.core.questions import LocalAddresses, Question
 from mapsys.core.reasons import Drop
 from mapsys.core.registrar import Registrar
+from mapsys.core.relay import Relay
+from mapsys.core.relay_path import Rtr, Rtrs
 from mapsys.core.resolution import Resolution, Resolver
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.eid import EidPrefix
@@ -63,7 +65,7 @@ class Settings:
     path_mtu: int | None = None
     lifetime_seconds: int = REGISTRATION_LIFETIME_SECONDS
     petr: tuple[RlocRecord, ...] = ()
-    rtrs: tuple[str, ...] = ()
+    rtrs: tuple[Rtr, ...] = ()
     answer_unsigned_info: bool = False
     wall_offset: float = 0.0
     lisp_sec: LispSecSettings = field(default_factory=LispSecSettings)
@@ -101,6 +103,7 @@ class Engine:
             pass
         budgets = Budgets(settings.limits)
         local = LocalAddresses(settings.local)
+        rtrs = Rtrs(settings.rtrs)
         lisp_sec = settings.lisp_sec
         resolver = Resolver(self._store, sites, settings.authority, self._also_known)
         registrar = Registrar(
@@ -112,6 +115,7 @@ class Engine:
             key_uses=self.key_uses,
             wall_offset=settings.wall_offset,
             lifetime_seconds=settings.lifetime_seconds,
+            rtrs=rtrs,
         )
         registrar.writable = self._writable
         map_server = MapServer(
@@ -128,6 +132,7 @@ class Engine:
         self._budgets = budgets
         self._resolver = resolver
         self._registrar = registrar
+        self._relay = Relay(rtrs, registrar, self._notifies)
         self._map_server = map_server
         self._map_resolver = MapResolver(
             map_server,
@@ -143,7 +148,7 @@ class Engine:
         self._info_server = InfoServer(
             sites,
             budgets,
-            rtrs=settings.rtrs,
+            rtrs=[rtr.address for rtr in settings.rtrs],
             answer_unsigned=settings.answer_unsigned_info,
         )
 
@@ -202,6 +207,8 @@ class Engine:
                     security=message.security,
                 )
                 return self._ask(question, now)
+            case Ecm(rtr_relayed=True) if self._settings.map_server:
+                return self._relay.take(message, datagram, now)
             case MapRequest():
                 port = datagram.source.port
                 return self._ask(Question(message, datagram.source, datagram.local, port), now)

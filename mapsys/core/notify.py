@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -45,7 +45,11 @@ def acknowledge(register: MapRegister, records: Sequence[EidRecord], key: Key) -
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who is told, and how: the xTR's address and the security association with it."""
+    """Who is told, and how: the xTR's address and the security association with it.
+
+    wrap: puts a Map-Notify into what the destination takes it out of again, where
+    that is an RTR; None where it goes to the xTR itself.
+    """
 
     destination: Endpoint
     source: Endpoint | None
@@ -55,6 +59,7 @@ class Recipient:
     mac_length: int
     xtr_id: bytes | None
     site_id: bytes | None
+    wrap: Callable[[bytes], bytes] | None = None
 
 
 @dataclass(slots=True)
@@ -98,6 +103,8 @@ class NotifyQueue:
             site_id=recipient.site_id,
         )
         octets = recipient.key.sign(notify.octets())
+        if recipient.wrap is not None:
+            octets = recipient.wrap(octets)
         send = Send(octets, recipient.destination, recipient.source, after=after)
         if len(self._waiting) < MAX_WAITING:
             again = replace(send, after=None)

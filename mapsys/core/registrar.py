@@ -25,6 +25,7 @@ from mapsys.core.publish import read_record
 from mapsys.core.reasons import Drop, Refusal
 from mapsys.core.recipients import recipient_of
 from mapsys.core.refresh import refresher
+from mapsys.core.relay_path import RelayPath, Rtrs
 from mapsys.core.replay import Check, digest_of, nonce_is_new
 from mapsys.core.site import SiteTable
 from mapsys.core.verdict import (
@@ -62,6 +63,7 @@ class Registrar:
         key_uses: KeyUses,
         wall_offset: float,
         lifetime_seconds: int,
+        rtrs: Rtrs,
     ) -> None:
         self._store = store
         self._key_uses = key_uses
@@ -69,14 +71,26 @@ class Registrar:
         self._budgets = budgets
         self._notifies = notifies
         self._fresh_nonce = fresh_nonce
+        self._rtrs = rtrs
         self.counts = MoreSpecifics(store, sites)
         self._changes = Changes(
             store, self.counts, wall_offset=wall_offset, lifetime_seconds=lifetime_seconds
         )
         self.writable = True
 
-    def register(self, register: MapRegister, datagram: Datagram, now: float) -> list[Effect]:
-        """Handle one Map-Register; all its records are accepted, or none."""
+    def register(
+        self,
+        register: MapRegister,
+        datagram: Datagram,
+        now: float,
+        *,
+        relay: RelayPath | None = None,
+    ) -> list[Effect]:
+        """Handle one Map-Register; all its records are accepted, or none.
+
+        relay: the way back through the RTR that passed it on; the datagram is then
+        the Map-Register as the xTR signed it, from the RTR.
+        """
         who = authenticate(register, datagram, self._sites, now)
         if isinstance(who, Dropped):
             return [who]
@@ -87,20 +101,21 @@ class Registrar:
             detail = "the journal cannot be written; the server's log says why"
             reason = Refusal.JOURNAL_UNAVAILABLE
             return [Refused(datagram.source, site.name, None, reason, detail)]
-        claims = claims_of(register, who, datagram, self._sites)
+        claims = claims_of(register, who, datagram, self._sites, relayed=relay is not None)
         if isinstance(claims, Refused):
             return [claims]
         if who.check is Check.OCTETS:
             # All records of one message share its digest, so the first tells enough.
             registrant = registrant_of_copy(register, claims[0].eid, self._store)
             who = replace(who, registrant=registrant or who.registrant)
-        verdicts = self._judge(claims, register, who, datagram)
+        message = Message(register, who, datagram, now, relay)
+        verdicts = self._judge(claims, message)
         if isinstance(verdicts, Refused):
             return [verdicts]
         problem = self._replay_problem(verdicts, register, who, now)
         if problem is not None:
             return [Dropped(datagram.source, MESSAGE, problem, site.name)]
-        return self._carry_out(verdicts, Message(register, who, datagram, now))
+        return self._carry_out(verdicts, message)
 
     def expire(self, eid: EidPrefix, registrant: bytes, now: float) -> list[Effect]:
         """Remove a contribution whose deadline has passed; the xTRs left are told."""
@@ -115,20 +130,15 @@ class Registrar:
         """Count the more-specifics anew, after the store was changed from elsewhere."""
         self.counts.recount()
 
-    def _judge(
-        self,
-        claims: Sequence[Claim],
-        register: MapRegister,
-        who: Authenticated,
-        datagram: Datagram,
-    ) -> list[Verdict] | Refused:
-        flags = flags_of(register)
+    def _judge(self, claims: Sequence[Claim], message: Message) -> list[Verdict] | Refused:
+        register, who, source = message.register, message.who, message.datagram.source
+        flags = flags_of(register, relayed=message.relay is not None)
         verdicts = []
         for claim in claims:
             verdict = judge(claim, register, who, flags, self._store)
             if not isinstance(verdict, Verdict):
                 reason, detail = verdict
-                return Refused(datagram.source, who.site.name, claim.eid, reason, detail)
+                return Refused(source, who.site.name, claim.eid, reason, detail)
             verdicts.append(verdict)
         over = self.counts.over_limit(
             [(v.claim.eid, v.claim.rule) for v in verdicts if v.kind is Kind.FIRST]
@@ -139,7 +149,7 @@ class Registrar:
                 f"{rule.prefix} would hold more than {rule.more_specifics_limit} more-specifics"
             )
             reason = Refusal.MORE_SPECIFICS_LIMIT
-            return Refused(datagram.source, who.site.name, eid, reason, detail)
+            return Refused(source, who.site.name, eid, reason, detail)
         return verdicts
 
     def _replay_problem(
@@ -176,6 +186,8 @@ class Registrar:
             datagram = message.datagram
             port = datagram.source.port if who.site.notify_to_source else CONTROL_PORT
             destination = Endpoint(datagram.source.host, port)
+            if message.relay is not None:
+                octets, destination = message.relay.wrap(octets), message.relay.destination
             effects.append(Send(octets, destination, datagram.local, after=self._store.ticket))
         for registrations, published in to_tell:
             if published is not None:
@@ -190,6 +202,8 @@ class Registrar:
     def _refresher(
         self, verdicts: Sequence[Verdict], message: Message
     ) -> Callable[[Datagram, float], list[Effect] | None] | None:
+        if message.relay is not None:
+            return None
         if any(v.kind is not Kind.REFRESH or v.published != v.octets for v in verdicts):
             return None
         held = [
@@ -235,7 +249,7 @@ class Registrar:
     ) -> list[Effect]:
         effects: list[Effect] = []
         for registration in registrations:
-            recipient = recipient_of(registration, self._sites)
+            recipient = recipient_of(registration, self._sites, self._rtrs)
             if recipient is not None:
                 send = self._notifies.tell(
                     recipient,

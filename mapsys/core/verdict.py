@@ -78,7 +78,7 @@ class Verdict:
     merge_conflict: bool = False
 
 
-def flags_of(register: MapRegister) -> int:
+def flags_of(register: MapRegister, *, relayed: bool) -> int:
     """The flags of a Map-Register that a registration keeps."""
     return (
         (PROXY_MAP_REPLY if register.proxy_map_reply else 0)
@@ -86,6 +86,7 @@ def flags_of(register: MapRegister) -> int:
         | (MERGE_REQUEST if register.merge_request else 0)
         | (TTL_TIMEOUT if register.use_ttl_for_timeout else 0)
         | (HAS_XTR_ID if register.xtr_id is not None else 0)
+        | (RELAYED if relayed else 0)
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from mapsys.core.effects import Effect, Endpoint, Send
 from mapsys.core.limiter import Limits, Rate
+from mapsys.core.relay_path import Rtr
 from mapsys.core.site import EidRule, LispSite, SiteKey
 from mapsys.eid import EidPrefix
 from mapsys.wire.address import NoAddress, ip_address
@@ -33,7 +34,7 @@ def ask(world: World, request: InfoRequest, key: Key = ONE) -> list[Effect]:
 
 
 def test_the_reply_shows_the_etr_how_the_translator_shows_it() -> None:
-    (send,) = of(Send, ask(World(rtrs=("192.0.2.80", "192.0.2.81")), info_request()))
+    (send,) = of(Send, ask(World(rtrs=(Rtr("192.0.2.80"), Rtr("192.0.2.81"))), info_request()))
     assert (send.destination, send.source) == (NAT, SERVER)
     reply = decode(send.data)
     assert isinstance(reply, InfoReply)

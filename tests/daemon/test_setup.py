@@ -13,6 +13,7 @@ from mapsys.config.model import Config
 from mapsys.config_source import ConfigSource
 from mapsys.core.effects import Endpoint
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
+from mapsys.core.relay_path import Rtr
 from mapsys.core.site import ProxyReply, Replay
 from mapsys.core_setup import settings_of
 from mapsys.datapath.contract import Listening
@@ -37,7 +38,7 @@ map-server:
   registration-lifetime: 240s
   path-mtu: 1400
   petr: [{address: 192.0.2.99}]
-  rtrs: [{address: 192.0.2.80}]
+  rtrs: [{address: 192.0.2.80}, {address: 192.0.2.81, key-id: 7, secret: rtr-secret}]
   info-requests: any
   rate-limits: {requests-per-source: 7/s burst 9}
 map-resolver: {map-servers: [192.0.2.7:4342]}
@@ -97,7 +98,10 @@ def test_the_servers_settings_reach_the_core(tmp_path: Path) -> None:
     assert settings.limits.requests_per_source == Rate(7, 9)
     assert settings.wall_offset == WALL_OFFSET
     assert settings.petr == (RlocRecord(ip_address("192.0.2.99"), 1, 100, 255, 0),)
-    assert settings.rtrs == ("192.0.2.80",)
+    assert settings.rtrs[0] == Rtr("192.0.2.80")
+    assert settings.rtrs[1].key is not None
+    assert settings.rtrs[1].key.key_id == 7
+    assert "rtr-secret" not in repr(settings)
     assert settings.answer_unsigned_info
 
 
