@@ -100,6 +100,19 @@ def test_what_is_written_reads_back_equal(tmp_path: Path) -> None:
     assert [site.lisp_sec for site in again.sites] == [site.lisp_sec for site in config.sites]
 
 
+def test_the_documented_example_is_in_order(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "lisp-sec.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    for name in set(re.findall(r"secret-file: ([a-z-]+\.key)", example)):
+        put(tmp_path, f"a secret in {name}", name, 0o600)
+    head = "node: ms1.example\ncontrol: {listen: [127.0.0.1:4342]}\n"
+    config = load(put(tmp_path, head + example))
+    assert config.sites[0].lisp_sec is not None
+    assert config.map_resolver is not None
+    assert config.map_resolver.lisp_sec is not None
+    assert config.map_resolver.lisp_sec.onward is not None
+
+
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
     config = load(written(tmp_path))
     for shown in (dump(config), repr(config), repr(settings_of(config, LOCAL, 0.0))):
