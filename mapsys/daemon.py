@@ -12,6 +12,9 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from mapsys import query
@@ -34,7 +37,8 @@ from mapsys.net.log import Event, Logger, open_log
 from mapsys.net.log_limit import LogLimit
 from mapsys.net.loop import run as run_on_loop
 from mapsys.net.notify_socket import NotifySocket, watchdog_interval_seconds
-from mapsys.net.shell import Shell
+from mapsys.net.recorder import Recorder
+from mapsys.net.shell import Record, Shell
 from mapsys.start_error import StartError, cannot_listen, require_free_tcp
 from mapsys.store_pure import PureStore
 
@@ -42,9 +46,10 @@ TICK_SECONDS: Final = 1.0
 """Between looks at what nothing else wakes the daemon for: held-back log lines, the watchdog."""
 
 
-def run(source: ConfigSource) -> None:
+def run(source: ConfigSource, record: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT.
 
+    record: a new file for every control message received; None writes none down.
     Raises ConfigError, StartError or JournalError where it cannot start.
     """
     config = _load(source)
@@ -64,9 +69,28 @@ def run(source: ConfigSource) -> None:
         for finding in journal.findings:
             log.error(Event.STATE_DAMAGED, finding=finding)
         _settle_collector()
-        run_on_loop(_serve(source, config, journal, store, log))
+        with _recording(record, log) as note:
+            run_on_loop(_serve(source, config, journal, store, log, record=note))
     finally:
         journal.close()
+
+
+@contextmanager
+def _recording(path: Path | None, log: Logger) -> Iterator[Record | None]:
+    """Where each datagram is to be noted, if anywhere."""
+    if path is None:
+        yield None
+        return
+    try:
+        recorder = Recorder.create(path, log)
+    except OSError as error:
+        raise StartError(
+            f"cannot record to {path}: {error.strerror}; name a new file with --record"
+        ) from error
+    try:
+        yield recorder.note
+    finally:
+        recorder.close()
 
 
 def _load(source: ConfigSource) -> Config:
@@ -87,9 +111,15 @@ def _settle_collector() -> None:
 
 
 async def _serve(
-    source: ConfigSource, config: Config, journal: Journal, store: PureStore, log: Logger
+    source: ConfigSource,
+    config: Config,
+    journal: Journal,
+    store: PureStore,
+    log: Logger,
+    *,
+    record: Record | None,
 ) -> None:
-    daemon = Daemon(source, config, journal, store, log)
+    daemon = Daemon(source, config, journal, store, log, record=record)
     try:
         await daemon.start()
         await daemon.until_told_to_stop()
@@ -107,6 +137,8 @@ class Daemon:
         journal: Journal,
         store: PureStore,
         log: Logger,
+        *,
+        record: Record | None = None,
     ) -> None:
         self._source = source
         self._config = config
@@ -125,7 +157,13 @@ class Daemon:
             on_failed=self._commit_failed,
             occupied=lambda: len(store) > 0,
         )
-        self._shell = Shell(self._engine, self._datapath, log, commit=self._commits.kick)
+        self._shell = Shell(
+            self._engine,
+            self._datapath,
+            log,
+            commit=self._commits.kick,
+            record=record,
+        )
         self._effect_log = EffectLog(log, LogLimit())
         self._http = self._http_process(config)
         self._fold = Child(

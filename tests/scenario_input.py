@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,10 @@ class Builder:
     def datagram(self, line: dict[str, Any]) -> bytes:
         """The octets of an input line."""
         if "hex" in line:
-            return bytes.fromhex(line["hex"])
+            return bytes.fromhex(str(line["hex"]))
         if "capture" in line:
-            return list(udp_payloads(CAPTURES / line["capture"]))[line["packet"]]
+            payloads = list(udp_payloads(CAPTURES / line["capture"]))
+            return payloads[int(line["packet"])]
         source, local = endpoint(line["from"]), endpoint(line["to"])
         if "register" in line:
             return self._register(line["register"])
@@ -74,13 +76,12 @@ class Builder:
             algorithm_id,
             bytes(held.get("mac_octets", MAC_OCTETS.get(algorithm_id, 0))),
             tuple(map(record_from, held["records"])),
-            **_trailer(held),
-            **dict.fromkeys(flags, True),
+            **_options(held, flags),
         )
         octets = register.octets()
         if algorithm_id == 0:
             return octets
-        signed = self._key(held).sign(octets, records_only=held.get("records_only", False))
+        signed = self._key(held).sign(octets)
         if "flip_bit_of_octet" in held:
             at = held["flip_bit_of_octet"]
             signed = signed[:at] + bytes((signed[at] ^ 1,)) + signed[at + 1 :]
@@ -106,13 +107,13 @@ class Builder:
         return self._key(held).sign(request.octets())
 
 
-def _trailer(held: dict[str, Any]) -> dict[str, Any]:
-    if "xtr_id" not in held:
-        return {}
-    return {
-        "xtr_id": bytes.fromhex(held["xtr_id"]),
-        "site_id": bytes.fromhex(held.get("site_id", "00" * 8)),
-    }
+def _options(held: dict[str, Any], flags: Iterable[str]) -> dict[str, Any]:
+    """The flags that are set, and the trailer where there is one."""
+    options: dict[str, Any] = dict.fromkeys(flags, True)
+    if "xtr_id" in held:
+        options["xtr_id"] = bytes.fromhex(held["xtr_id"])
+        options["site_id"] = bytes.fromhex(held.get("site_id", "00" * 8))
+    return options
 
 
 def _request(held: dict[str, Any], source: Endpoint, local: Endpoint) -> bytes:
@@ -137,8 +138,7 @@ def _request(held: dict[str, Any], source: Endpoint, local: Endpoint) -> bytes:
             )
             for prefix in prefixes
         ),
-        **_trailer(held),
-        **dict.fromkeys(held.get("flags", ()), True),
+        **_options(held, held.get("flags", ())),
     )
     if held.get("bare"):
         return request.octets()

@@ -20,7 +20,7 @@ from mapsys.wire.map_request import MapRequestRecord
 from mapsys.wire.message import decode
 from mapsys.wire.records import Action, EidRecord, RlocRecord
 
-ADDRESSES = tuple(
+ADDRESSES: tuple[type[Any], ...] = tuple(
     kind
     for module in (afi, lcaf)
     for kind in vars(module).values()

@@ -53,8 +53,19 @@ def _endpoint(text: str) -> Endpoint:
     metavar="ADDR:PORT",
     help="TCP address of the status interface, in place of the configured one.",
 )
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write every control message received to a new file, to look into a fault.",
+)
 def run(
-    *, path: Path, state: Path | None, listen: tuple[Endpoint, ...], http: Endpoint | None
+    *,
+    path: Path,
+    state: Path | None,
+    listen: tuple[Endpoint, ...],
+    http: Endpoint | None,
+    record: Path | None,
 ) -> None:
     """Run a node with the roles whose sections the configuration has.
 
@@ -65,7 +76,7 @@ def run(
     configuration with faults, all of which are printed.
     """
     try:
-        run_daemon(ConfigSource(path, state, listen, http))
+        run_daemon(ConfigSource(path, state, listen, http), record)
     except ConfigError as error:
         for fault in error.faults:
             click.echo(str(fault), err=True)

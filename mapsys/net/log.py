@@ -60,6 +60,10 @@ class Event(StrEnum):
     """child, pid."""
     CHILD_ENDED = "child-ended"
     """child, outcome, again_in_seconds."""
+    RECORDING = "recording"
+    """Every control message is written down: file."""
+    RECORDING_ENDED = "recording-ended"
+    """No more is: why."""
 
 
 Logger = FilteringBoundLogger

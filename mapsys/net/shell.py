@@ -26,6 +26,9 @@ FAULT_PAUSE_SECONDS: Final = 1.0
 Observer = Callable[[Sequence[Effect], float], None]
 """Told what took place and when, on the core's clock, after it has been carried out."""
 
+Record = Callable[[Datagram, float], None]
+"""Shown each datagram and when it came, before the core is."""
+
 _EVERYDAY: Final = frozenset({Send, Answered})
 """Counted, and not told to observers: they come with every packet."""
 
@@ -43,7 +46,9 @@ class Shell:
     """Runs one core over one datapath on the running loop.
 
     commit: called after each batch, for the journal to fetch ``datapath.marks``.
-    inject: carries a packet onto the ALT. clock: the core's, monotonic seconds.
+    inject: carries a packet onto the ALT. record: shown every datagram; the datapath
+    then repeats nothing by itself, so that all of them come by here.
+    clock: the core's, monotonic seconds.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Shell:
         *,
         commit: Callable[[], None],
         inject: Callable[[Inject], None] | None = None,
+        record: Record | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._core = core
@@ -61,6 +67,7 @@ class Shell:
         self._log = log
         self._commit = commit
         self._inject = inject
+        self._record = record
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._counters = Counters()
@@ -137,6 +144,8 @@ class Shell:
         self._after_batch(now)
 
     def _handle(self, punt: Datagram, now: float) -> None:
+        if self._record is not None:
+            self._record(punt, now)
         try:
             effects = self._core.handle(punt, now)
         except Exception:
@@ -144,7 +153,8 @@ class Shell:
             # must not cost the others in its batch theirs.
             self._fault(now, "handle", source=punt.source.host, octets=punt.data[:64].hex())
             return
-        self._datapath.learn(punt, effects)
+        if self._record is None:
+            self._datapath.learn(punt, effects)
         self._perform(effects, now)
 
     def _fault(self, now: float, during: str, **facts: str) -> None:

@@ -56,14 +56,24 @@ class EchoCore:
 class Stage:
     """A shell with everything real around it but the core."""
 
-    def __init__(self, core: EchoCore, inject: Callable[[Inject], None] | None = None) -> None:
+    def __init__(
+        self,
+        core: EchoCore,
+        inject: Callable[[Inject], None] | None = None,
+        record: Callable[[Datagram, float], None] | None = None,
+    ) -> None:
         self.core = core
         self.datapath = PureDatapath(PureStore())
         self.log = io.StringIO()
         self.batches = 0
         self.seen: list[Effect] = []
         self.shell = Shell(
-            core, self.datapath, open_log(self.log), commit=self._commit, inject=inject
+            core,
+            self.datapath,
+            open_log(self.log),
+            commit=self._commit,
+            inject=inject,
+            record=record,
         )
         self.shell.subscribe(lambda effects, _: self.seen.extend(effects))
         self.shell.listen([Endpoint("127.0.0.1", 0), Endpoint("::1", 0)])
@@ -97,11 +107,12 @@ def play(
     scene: Callable[[Stage], Awaitable[None]],
     make_core: Callable[[], EchoCore] = EchoCore,
     inject: Callable[[Inject], None] | None = None,
+    record: Callable[[Datagram, float], None] | None = None,
 ) -> None:
     """Run a scene on the loop the daemon would take, and on asyncio's own."""
 
     async def whole() -> None:
-        stage = Stage(make_core(), inject)
+        stage = Stage(make_core(), inject, record)
         try:
             await scene(stage)
         finally:
@@ -125,13 +136,30 @@ def test_a_datagram_comes_back_as_the_core_decides() -> None:
     play(scene)
 
 
-def test_an_answer_that_is_repeated_is_counted_like_the_first() -> None:
-    class RepeatingCore(EchoCore):
-        def handle(self, datagram: Datagram, now: float) -> list[Effect]:
-            reply = b"\x20\x00\x00\x01" + datagram.data[4:12]
-            send = Send(reply, datagram.source, datagram.local, repeat=Repeat.NONCE)
-            return [send, Answered(EID, "proxy-reply")]
+class RepeatingCore(EchoCore):
+    """Lets the datapath repeat its answers."""
 
+    def handle(self, datagram: Datagram, now: float) -> list[Effect]:
+        reply = b"\x20\x00\x00\x01" + datagram.data[4:12]
+        send = Send(reply, datagram.source, datagram.local, repeat=Repeat.NONCE)
+        return [send, Answered(EID, "proxy-reply")]
+
+
+def test_a_recorder_is_shown_what_would_otherwise_be_repeated() -> None:
+    noted: list[bytes] = []
+
+    async def scene(stage: Stage) -> None:
+        noted.clear()
+        asked = [b"\x10\x00\x00\x01nonce--%dquestion" % n for n in range(3)]
+        for data in asked:
+            stage.peer.send(data, stage.address)
+            await stage.receive()
+        assert noted == asked
+
+    play(scene, RepeatingCore, record=lambda datagram, _: noted.append(datagram.data))
+
+
+def test_an_answer_that_is_repeated_is_counted_like_the_first() -> None:
     async def scene(stage: Stage) -> None:
         for nonce in (b"nonce--1", b"nonce--2"):
             stage.peer.send(b"\x10\x00\x00\x01" + nonce + b"question", stage.address)
