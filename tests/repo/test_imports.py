@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = frozenset(
     f"mapsys.{name}"
     for name in (
-        *("eid", "table", "store", "store_pure"),
+        *("eid", "table", "store", "store_pure", "subscriptions"),
         *("arena", "change_log", "contributions", "deadlines", "superseded"),
     )
 )
@@ -23,9 +23,11 @@ STATE = frozenset(
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "mapsys.eid": frozenset(),
     "mapsys.table": frozenset({"mapsys.eid"}),
-    "mapsys.store": frozenset({"mapsys.eid", "mapsys.table"}),
+    **{name: STATE for name in STATE if name not in ("mapsys.eid", "mapsys.table")},
     "mapsys.wire": frozenset({"mapsys.eid"}),
-    "mapsys.core": frozenset({"mapsys.eid", "mapsys.table", "mapsys.store", "mapsys.wire"}),
+    "mapsys.core": frozenset(
+        f"mapsys.{name}" for name in ("eid", "table", "store", "subscriptions", "wire")
+    ),
     "mapsys.datapath": frozenset({"mapsys.core", "mapsys.store", "mapsys.wire", "mapsys.eid"}),
 }
 """By package: what of the project it may import, besides itself."""
