@@ -36,6 +36,8 @@ _SUPERSEDE: Final = struct.Struct(">16sd")
 _SUBSCRIBE: Final = struct.Struct(">dQBH")
 _PUBLISH: Final = struct.Struct(">QB")
 _UNSUBSCRIBE: Final = struct.Struct(">B")
+_RECORD_MOVE: Final = struct.Struct(">QH")
+_DROP_MOVE: Final = struct.Struct(">Q")
 
 
 class Put(NamedTuple):
@@ -124,6 +126,20 @@ class Settle(NamedTuple):
     eid: EidPrefix
 
 
+class RecordMove(NamedTuple):
+    """A move of an EID-Prefix, under a number that rises."""
+
+    number: int
+    eid: EidPrefix
+    facts: bytes
+
+
+class DropMove(NamedTuple):
+    """A move forgotten."""
+
+    number: int
+
+
 Change = (
     Put
     | Withdraw
@@ -136,6 +152,8 @@ Change = (
     | Unsubscribe
     | Owe
     | Settle
+    | RecordMove
+    | DropMove
 )
 
 
@@ -183,6 +201,10 @@ def _pack(change: Change) -> bytes:
             return b"o" + eid.pack()
         case Settle(eid):
             return b"d" + eid.pack()
+        case RecordMove(number, eid, facts):
+            return b"m" + _RECORD_MOVE.pack(number, len(facts)) + eid.pack() + facts
+        case DropMove(number):
+            return b"g" + _DROP_MOVE.pack(number)
 
 
 def pack_touch(eid: EidPrefix, registrant: bytes, deadline: float, digest: bytes) -> bytes:
@@ -327,6 +349,13 @@ def _unpack(octets: bytes, offset: int) -> tuple[Change, int]:
             (size,) = _FORGET.unpack_from(octets, offset)
             start = offset + _FORGET.size
             return ForgetNonce(octets[start : start + size]), start + size
+        case b"m":
+            number, size = _RECORD_MOVE.unpack_from(octets, offset)
+            eid, start = EidPrefix.unpack(octets, offset + _RECORD_MOVE.size)
+            return RecordMove(number, eid, octets[start : start + size]), start + size
+        case b"g":
+            (number,) = _DROP_MOVE.unpack_from(octets, offset)
+            return DropMove(number), offset + _DROP_MOVE.size
     return _unpack_subscription(kind, octets, offset)
 
 

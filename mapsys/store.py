@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from mapsys.eid import EidPrefix
+from mapsys.eid import EidPrefix, Family
+from mapsys.moves import Moves
 from mapsys.subscriptions import Subscriptions
 
 
@@ -59,6 +60,9 @@ class Store(Protocol):
 
     subscriptions: Subscriptions
     """Who wants to hear of changes; in the same change log."""
+
+    moves: Moves
+    """What moved from where to where; in the same change log."""
 
     def put(
         self,
@@ -141,6 +145,9 @@ class Store(Protocol):
 
     def __len__(self) -> int:
         """Registrations held (contributions, not prefixes)."""
+
+    def held(self, family: Family) -> int:
+        """How many of them are for EID-Prefixes of one family; counted as they come and go."""
 
     @property
     def ticket(self) -> int:

@@ -13,9 +13,11 @@ from itertools import islice
 from mapsys.change_log import (
     Change,
     ChangeLog,
+    DropMove,
     ForgetNonce,
     Put,
     RaiseNonce,
+    RecordMove,
     Supersede,
     Touch,
     Withdraw,
@@ -25,7 +27,8 @@ from mapsys.change_log import (
 )
 from mapsys.contributions import Contribution, Contributions
 from mapsys.deadlines import Deadlines
-from mapsys.eid import EidPrefix
+from mapsys.eid import EidPrefix, Family
+from mapsys.moves import Moves
 from mapsys.store import Mapping, Registration
 from mapsys.subscriptions import Subscriptions
 from mapsys.superseded import Superseded
@@ -40,15 +43,20 @@ class PureStore:
         self._table: PrefixTable[int] = PrefixTable(_new_slot_array)
         """The first slot of each prefix's chain."""
         self._held = Contributions()
+        self._held_of = dict.fromkeys(Family, 0)
         self._deadlines = Deadlines()
         self._nonces: dict[bytes, int] = {}
         self._superseded = Superseded()
         self._log = ChangeLog()
         self.subscriptions = Subscriptions(self._log.append)
+        self.moves = Moves(self._log.append)
         self._ticket = 1
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def held(self, family: Family) -> int:
+        return self._held_of[family]
 
     def put(
         self,
@@ -76,6 +84,7 @@ class PureStore:
         )
         if slot is None:
             slot = self._held.add(contribution, digest, after=first)
+            self._held_of[eid.family] += 1
             changed = True
         else:
             changed = self._held.replace(slot, contribution)
@@ -115,6 +124,7 @@ class PureStore:
         if published is None:
             published = self._held.read(first, eid).published
         remaining = self._held.release(first, slot)
+        self._held_of[eid.family] -= 1
         self._deadlines.clear(slot)
         if remaining is None:
             self._table.remove(eid)
@@ -255,6 +265,8 @@ class PureStore:
                 self._nonces.pop(mark, None)
             case Supersede(digest, until):
                 self._superseded.add(digest, until + shift)
+            case RecordMove() | DropMove():
+                self.moves.apply(change)
             case _:
                 self.subscriptions.apply(change, shift)
 
