@@ -52,7 +52,7 @@ class Settings:
     there is no ALT. path_mtu: octets of a whole IP packet; None for the RFC's safe
     sizes. petr: locators named in place of natively-forward answers. rtrs, and
     answer_unsigned_info: see InfoServer. wall_offset: seconds since 1970 minus the
-    core's clock.
+    core's clock. lisp_sec: off unless told otherwise.
     """
 
     sites: tuple[LispSite, ...]
