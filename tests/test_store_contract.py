@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from mapsys.eid import EidPrefix
+from mapsys.eid import EidPrefix, Family
 from mapsys.store import Registration, Store
 from mapsys.store_pure import PureStore
 from mapsys.subscriptions import Subscription
@@ -755,6 +755,9 @@ class StoreMachine(RuleBasedStateMachine):
     def _equals_oracle(self, store: Store) -> None:
         assert store.scan(None, 100) == self.oracle.mappings()
         assert len(store) == len(self.oracle.registrations)
+        for family in Family:
+            of_family = [eid for eid, _ in self.oracle.registrations if eid.family is family]
+            assert store.held(family) == len(of_family)
         assert len(store.subscriptions) == len(self.oracle.subscriptions)
         for key, subscription in self.oracle.subscriptions.items():
             assert store.subscriptions.get(*key) == subscription

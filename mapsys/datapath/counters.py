@@ -17,6 +17,7 @@ from mapsys.core.effects import (
     Registered,
     Withdrawn,
 )
+from mapsys.wire.records import Action
 
 
 class Metric(NamedTuple):
@@ -43,6 +44,10 @@ METRICS: Final[dict[str, Metric]] = {
     "moved": Metric("EID-Prefixes taken over by another xTR."),
     "expired": Metric("Registrations whose lifetime ran out."),
     "answered": Metric("Map-Requests dealt with.", ("outcome",)),
+    "replied": Metric(
+        "EIDs answered for in Map-Replies of this node; action none: as the site registered.",
+        ("action",),
+    ),
     "injected": Metric("Map-Requests sent onto the ALT."),
     "failed": Metric("Faults in this program that it went on from; the log says more."),
 }
@@ -75,6 +80,15 @@ def split_name(name: str) -> tuple[str, dict[str, str]]:
     return metric, dict(zip(METRICS[metric].labels, values, strict=True))
 
 
+_REPLIED: Final[dict[int | None, str]] = {
+    None: "replied.none",
+    **{int(one): "replied." + one.name.lower().replace("_", "-") for one in Action},
+}
+"""By the action of an answer; other codes do not leave this node (RFC 9301, 5.4)."""
+
+_PASSED_ON: Final = frozenset({"forward", "alt"})
+"""Outcomes after which somebody else sends the Map-Reply."""
+
 _COUNTED: Final[dict[type, Callable[[Any], tuple[str, int]]]] = {
     Answered: lambda effect: ("answered." + effect.outcome, 1),
     Refreshed: lambda effect: ("refreshed", effect.records),
@@ -90,10 +104,14 @@ _COUNTED: Final[dict[type, Callable[[Any], tuple[str, int]]]] = {
 
 
 class Counters:
-    """Totals since start; a name stands here once it has happened."""
+    """Totals since start; a name stands here once it has happened.
+
+    answers: Map-Requests dealt with, whatever their outcome.
+    """
 
     def __init__(self) -> None:
         self._totals: dict[str, int] = {}
+        self.answers = 0
 
     def add(self, name: str, count: int = 1) -> None:
         """Count under a flat name."""
@@ -111,3 +129,8 @@ class Counters:
             if counted is not None:
                 name, count = counted(effect)
                 totals[name] = totals.get(name, 0) + count
+            if type(effect) is Answered:
+                self.answers += 1
+                if effect.outcome not in _PASSED_ON:
+                    name = _REPLIED[effect.action]
+                    totals[name] = totals.get(name, 0) + 1

@@ -14,12 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, Protocol
 
+from mapsys.histogram import Histogram
 from mapsys.net.journal import HEARTBEAT_SECONDS
 from mapsys.net.journal_files import JournalError
 
 FIRST_RETRY_SECONDS: Final = 0.25
 LAST_RETRY_SECONDS: Final = 5.0
 """The pause before a failed commit is tried again doubles from the first to the last."""
+
+
+BOUNDS_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""A solid-state disk takes a millisecond, a busy spinning one a tenth of a second."""
 
 
 class Committer(Protocol):
@@ -61,13 +66,15 @@ class CommitQueue:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._waiting = bytearray()
         self._ticket = 0
-        self._under_way: asyncio.Future[None] | None = None
+        self._under_way: asyncio.Future[float] | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._last_write = self._now()
         self._heartbeat = self._loop.call_later(HEARTBEAT_SECONDS, self._beat)
         self.writing = True
         """Whether the last commit succeeded."""
+        self.seconds = Histogram(BOUNDS_SECONDS)
+        """How long successful commits took, in the journal's thread."""
 
     def kick(self) -> None:
         """Fetch what has changed, and see to it that it is committed."""
@@ -85,16 +92,22 @@ class CommitQueue:
         else:
             self._on_committed(self._ticket)
 
-    def _commit(self) -> asyncio.Future[None]:
+    def _commit(self) -> asyncio.Future[float]:
         changes, now = bytes(self._waiting), self._now()
         self._waiting.clear()
-        work = partial(self._journal.commit, changes, now=now, wall=self._wall())
+        work = partial(self._timed_commit, changes, now, self._wall())
         commit = self._loop.run_in_executor(self._thread, work)
         commit.add_done_callback(partial(self._done, changes, self._ticket, now))
         self._under_way = commit
         return commit
 
-    def _done(self, changes: bytes, ticket: int, now: float, commit: asyncio.Future[None]) -> None:
+    def _timed_commit(self, changes: bytes, now: float, wall: float) -> float:
+        """In the thread; returns the seconds it took."""
+        began = time.perf_counter()
+        self._journal.commit(changes, now=now, wall=wall)
+        return time.perf_counter() - began
+
+    def _done(self, changes: bytes, ticket: int, now: float, commit: asyncio.Future[float]) -> None:
         self._under_way = None
         error = commit.exception()
         if error is not None:
@@ -107,6 +120,7 @@ class CommitQueue:
             self._on_failed(error)
             return
         self.writing = True
+        self.seconds.observe(commit.result())
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._last_write = now
         self._on_committed(ticket)

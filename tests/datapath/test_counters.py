@@ -35,7 +35,12 @@ EFFECTS: list[tuple[Effect, dict[str, int]]] = [
     (Withdrawn(EID, "site-one", FROM), {"withdrawn": 1}),
     (Moved(EID, "site-one", FROM, (b"a",), b"b"), {"moved": 1}),
     (Expired(EID, "site-one"), {"expired": 1}),
-    (Answered(EID, "negative", 1), {"answered.negative": 1}),
+    (
+        Answered(EID, "negative", 1),
+        {"answered.negative": 1, "replied.natively-forward": 1},
+    ),
+    (Answered(EID, "proxy-reply"), {"answered.proxy-reply": 1, "replied.none": 1}),
+    (Answered(EID, "forward"), {"answered.forward": 1}),
 ]
 
 
@@ -52,6 +57,12 @@ def test_every_name_counted_stands_in_the_closed_set() -> None:
     for name in counters.totals():
         metric, labels = split_name(name)
         assert tuple(labels) == METRICS[metric].labels
+
+
+def test_map_requests_dealt_with_are_counted_whatever_their_outcome() -> None:
+    counters = Counters()
+    counters.fold(effect for effect, _ in EFFECTS)
+    assert counters.answers == 3
 
 
 def test_names_are_put_together_and_taken_apart() -> None:
