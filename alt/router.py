@@ -157,7 +157,7 @@ class AltRouter:
         for peer in self.peers.values():
             for prefix, heard in peer.adj_in.routes.items():
                 effects += self._judge(peer, prefix, heard, now)
-            changed.update(peer.adj_in.routes, peer.adj_out.told)
+            changed.update(peer.adj_in.routes)
         for prefix in self._wanted_sites:
             effects += self._judge_site(prefix)
         changed |= self._wanted_sites | self._selection.known | self._defaults()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alt.bgp.dialect import Dialect
 from alt.bgp.events import AltEvent
+from alt.bgp.process import StartProcess
 from alt.bgp.speaker import Speaker
 from alt.bgp.supervisor import Timing
 from alt.effects import AltEffect
@@ -45,7 +48,7 @@ class SpeakingNode:
         self.speaker = Speaker(
             config,
             folder,
-            namespace=namespace and f"/run/netns/{namespace}",
+            start=child_in(namespace and f"/run/netns/{namespace}"),
             dialect=dialect,
             timing=timing,
             on_event=self.handle,
@@ -107,6 +110,40 @@ async def until(condition: Callable[[], bool], what: str, seconds: float = WAIT_
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f"did not happen: {what}"
         await asyncio.sleep(0.05)
+
+
+class ChildProcess:
+    """A child of this very process, which has the privileges that a helper has elsewhere."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        self._process = process
+        self.pid = process.pid
+        self.stderr = process.stderr
+
+    async def wait(self) -> int:
+        return await self._process.wait()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+
+def child_in(namespace: str) -> StartProcess:
+    """Starts children in a namespace, by its path; empty for this one."""
+
+    async def start(command: Sequence[str], environment: Mapping[str, str]) -> ChildProcess:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "alt.bgp.launch", str(os.getpid()), namespace, *command),
+            env={**os.environ, **environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        return ChildProcess(process)
+
+    return start
 
 
 @dataclass

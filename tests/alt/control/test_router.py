@@ -212,6 +212,20 @@ def test_a_backup_announces_while_the_primary_is_gone_and_a_component_is_there()
     assert "198.18.32.0/19" not in node.prefixes_told("apnic")
 
 
+def test_the_holes_of_a_backup_block_are_answered_only_while_it_is_announced() -> None:
+    absent = delegation("198.18.40.0/21", Level.MSP, "mspc", "ripe", "arin")
+    node = Driven(arin(delegations=(*PLAN, absent)))
+    node.up("ripe", "mspb")
+    node.hear("ripe", "198.18.32.0/19")
+    node.hear("mspb", "198.18.32.0/21")
+    assert absent.block not in node.fib
+    node.down("ripe", clean=True)
+    assert node.fib[absent.block] == Local("delegated-hole")
+    node.up("ripe")
+    node.hear("ripe", "198.18.32.0/19")
+    assert absent.block not in node.fib
+
+
 def test_two_backups_of_one_block_do_not_silence_each_other() -> None:
     node = regional()
     node.down("ripe", clean=True)
@@ -329,6 +343,15 @@ def test_a_child_may_get_only_a_default_route_or_everything() -> None:
         "198.18.0.0/21",
         "2001:db8:e000::/38",
     }
+
+
+def test_a_child_that_wants_aggregates_gets_nothing_longer_from_above() -> None:
+    node = Driven(mspa())
+    node.up("arin", "etr1")
+    node.hear("arin", "198.18.64.0/19", "198.18.70.0/24")
+    node.settle()
+    assert node.fib[eid("198.18.70.0/24")] == Via("arin")
+    assert node.prefixes_told("etr1") == {"198.18.0.0/21", "198.18.64.0/19", "2001:db8:e000::/40"}
 
 
 def test_end_of_rib_follows_what_is_known() -> None:

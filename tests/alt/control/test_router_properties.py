@@ -69,6 +69,13 @@ class AltMachine(RuleBasedStateMachine):
         names = sorted(self.node.router.peers)
         return names[number % len(names)]
 
+    def speaking(self, number: int) -> str:
+        """A neighbour whose session is up."""
+        name = self.name(number)
+        if not self.node.router.peers[name].is_up:
+            self.node.up(name)
+        return name
+
     @rule(number=NEIGHBOURS, graceful=st.sampled_from([None, 60]))
     def session_comes_up(self, number: int, graceful: int | None) -> None:
         self.node.up(self.name(number), graceful=graceful)
@@ -86,26 +93,28 @@ class AltMachine(RuleBasedStateMachine):
     def neighbour_announces(
         self, number: int, texts: list[str], path: tuple[int, ...], backup: bool
     ) -> None:
+        name = self.speaking(number)
         communities = (BACKUP_COMMUNITY,) if backup else ()
         for family in (Family.IPV4, Family.IPV6):
             of_family = [text for text in texts if eid(text).family is family]
-            if of_family and self.node.router.peers[self.name(number)].is_up:
-                self.node.hear(self.name(number), *of_family, path=path, communities=communities)
+            if of_family:
+                self.node.hear(name, *of_family, path=path, communities=communities)
+
+    @rule(number=NEIGHBOURS, texts=SETS)
+    def neighbour_announces_what_it_holds(self, number: int, texts: list[str]) -> None:
+        self.neighbour_announces(number, texts, (), backup=False)
 
     @rule(number=NEIGHBOURS, texts=SETS)
     def neighbour_withdraws(self, number: int, texts: list[str]) -> None:
-        if self.node.router.peers[self.name(number)].is_up:
-            self.node.withdraw(self.name(number), *texts)
+        self.node.withdraw(self.speaking(number), *texts)
 
     @rule(number=NEIGHBOURS)
     def neighbour_has_sent_all(self, number: int) -> None:
-        if self.node.router.peers[self.name(number)].is_up:
-            self.node.end_of_rib(self.name(number))
+        self.node.end_of_rib(self.speaking(number))
 
     @rule(number=NEIGHBOURS, kind=st.sampled_from(RefreshKind))
     def neighbour_refreshes(self, number: int, kind: RefreshKind) -> None:
-        if self.node.router.peers[self.name(number)].is_up:
-            self.node.send(RefreshReceived(self.name(number), Family.IPV4, kind))
+        self.node.send(RefreshReceived(self.speaking(number), Family.IPV4, kind))
 
     @rule(text=st.sampled_from(PREFIXES), here=st.booleans())
     def site_changes(self, text: str, here: bool) -> None:
