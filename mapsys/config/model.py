@@ -66,6 +66,18 @@ INFO_REQUESTS: Final = "authenticated"
 LISP_SEC_POLICY: Final = "allowed"
 """Whoever asks for protection gets it; others are answered as before."""
 
+POLL_INTERVAL_SECONDS: Final = 300
+"""From the start of one cycle to that of the next."""
+
+POLL_TIMEOUT_SECONDS: Final = 2
+"""How long each Map-Request waits (RFC 6835, 4.2)."""
+
+POLL_SLOW_MILLISECONDS: Final = 200
+"""From there on an answer is slow: nobody should wait longer for a first packet."""
+
+POLL_KEEP_DUMPS: Final = 30
+"""Daily dumps kept."""
+
 PROTECTED_LINK: Final = "protected-link"
 """Stands for a key where something else protects the link (RFC 9303, 6.5.1)."""
 
@@ -313,6 +325,30 @@ class SiteConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PollerConfig:
+    """Asking for EIDs as an ITR would, to see whether they are answered.
+
+    map_resolvers: whom to ask; empty for this node's own address.
+    eids: the EID-Prefixes whose first address is asked for; empty for all of the sites'.
+    slow_milliseconds: below the timeout. keep_dumps: daily ones, at least 2.
+    """
+
+    map_resolvers: tuple[Endpoint, ...] = ()
+    eids: tuple[EidPrefix, ...] = ()
+    interval_seconds: int = POLL_INTERVAL_SECONDS
+    timeout_seconds: int = POLL_TIMEOUT_SECONDS
+    slow_milliseconds: int = POLL_SLOW_MILLISECONDS
+    keep_dumps: int = POLL_KEEP_DUMPS
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """What ``/metrics`` says. per_site: families with one sample for each site."""
+
+    per_site: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything one node is told.
 
@@ -332,6 +368,8 @@ class Config:
     map_resolver: MapResolverConfig | None = None
     sites: tuple[SiteConfig, ...] = ()
     alt: tuple[AltConfig, ...] = ()
+    poller: PollerConfig | None = None
+    metrics: MetricsConfig = MetricsConfig()
     fleet: None = None
     include: tuple[str, ...] = field(default=(), compare=False)
     warnings: tuple[Fault, ...] = field(default=(), compare=False)

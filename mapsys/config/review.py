@@ -27,6 +27,7 @@ def refuse_contradictions(root: Value, config: Config) -> None:
         (root.child("sites") or root.child("include") or root).fault(
             "sites are given but no map-server: section; add map-server: {}"
         )
+    _refuse_unpollable(root, config)
     resolver = config.map_resolver
     if resolver is None:
         return
@@ -44,6 +45,18 @@ def refuse_contradictions(root: Value, config: Config) -> None:
                 f"{EndpointText().write(map_server)} is this node's own address;"
                 " a request would come back for ever"
             )
+
+
+def _refuse_unpollable(root: Value, config: Config) -> None:
+    poller = config.poller
+    if poller is None:
+        return
+    if not poller.map_resolvers and config.map_resolver is None:
+        root.at("poller").fault(
+            "there is no Map-Resolver here to ask; name others in map-resolvers: in here"
+        )
+    if not poller.eids and config.map_server is None:
+        root.at("poller").fault("there are no sites here to ask for; name EIDs in eids: in here")
 
 
 def warnings(root: Value, sites: list[tuple[Value, SiteConfig]], config: Config) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from alt.config import ALT
 from mapsys.config import model
 from mapsys.config.document import Scalar
 from mapsys.config.node import AUTHORITY, CONTROL, HTTP, MAP_RESOLVER, MAP_SERVER
+from mapsys.config.poller import METRICS, POLLER
 from mapsys.config.scalars import FilePath, Text
 from mapsys.config.schema import FaultyError, Field, Kind, ListOf, Plain, Record, Value, Words
 from mapsys.config.sites import SITES
@@ -67,6 +68,8 @@ TOP: Final = Record[Any](
     Field("include", Later(_PATTERN.expects, None), default=()),
     Field("sites", Later(SITES.expects, SITES), default=()),
     Field("alt", ALT, default=()),
+    Field("poller", POLLER, default=None),
+    Field("metrics", METRICS, default=model.MetricsConfig()),
     Field(
         "fleet",
         NotHere("sharing state in a fleet is not part of this version; remove the section"),
