@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mapsys.core.admission import Authenticated
 from mapsys.core.details import FORMER, NEXT_SECRET, Details
 from mapsys.core.effects import Datagram, Effect, Expired, Moved, Registered, Withdrawn
+from mapsys.core.history import History, Mover
 from mapsys.core.more_specifics import MoreSpecifics
 from mapsys.core.relay_path import RelayPath
 from mapsys.core.replay import SUPERSEDED_LIFETIMES, Check, check_for, digest_of
@@ -49,15 +50,22 @@ class Changes:
         self,
         store: Store,
         counts: MoreSpecifics,
+        history: History,
         *,
         wall_offset: float,
         lifetime_seconds: int,
+        about_to_change: Callable[[EidPrefix], None],
     ) -> None:
-        """wall_offset: seconds since 1970 minus the core's clock."""
+        """wall_offset: seconds since 1970 minus the core's clock.
+
+        about_to_change: is told of each EID-Prefix before what it publishes changes.
+        """
         self._store = store
         self._counts = counts
+        self._history = history
         self._wall_offset = wall_offset
         self._lifetime = lifetime_seconds
+        self._about_to_change = about_to_change
 
     @property
     def superseded_seconds(self) -> float:
@@ -78,6 +86,7 @@ class Changes:
             case Kind.NOTHING:
                 return []
             case Kind.WITHDRAW:
+                self._about_to_change(eid)
                 self._withdraw(verdict, message)
                 return [Withdrawn(eid, site, source)]
             case Kind.REFRESH:
@@ -86,11 +95,13 @@ class Changes:
             case Kind.LATE:
                 self._touch(verdict, message, FORMER_LIFETIME_SECONDS)
                 return []
+        self._about_to_change(eid)
         effects: list[Effect] = []
         if verdict.kind is Kind.MOVE:
             gone = [r for r in verdict.active if r is not verdict.own]
             for registration in gone:
                 self._make_former(eid, registration, verdict.published, message)
+            self._record_move(verdict, gone, message)
             names = tuple(r.registrant for r in gone)
             effects.append(
                 Moved(eid, site, source, names, message.who.registrant, verdict.merge_conflict)
@@ -116,6 +127,7 @@ class Changes:
             if active:
                 self._store.withdraw(eid, registrant, published=union(active))
             return [], None
+        self._about_to_change(eid)
         rest = [r for r in active if r is not gone]
         published = self._remove(eid, gone, rest, former)
         return [Expired(eid, Details.unpack(gone.details).site)], published
@@ -213,6 +225,18 @@ class Changes:
         )
         if verdict.own is not None:
             self._supersede(verdict.own, message)
+
+    def _record_move(
+        self, verdict: Verdict, gone: Sequence[Registration], message: Message
+    ) -> None:
+        self._history.record(
+            verdict.claim.eid,
+            message.who.site.name,
+            tuple(Mover(r.registrant, Details.unpack(r.details).source.host) for r in gone),
+            Mover(message.who.registrant, message.datagram.source.host),
+            merge_conflict=verdict.merge_conflict,
+            now=message.now,
+        )
 
     def _make_former(
         self,

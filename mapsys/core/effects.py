@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import NamedTuple
 
 from mapsys.eid import EidPrefix
@@ -190,12 +190,52 @@ class Oversized:
 class Answered:
     """A Map-Request that was dealt with.
 
-    outcome: "proxy-reply", "forwarded", "negative", "alt" or "subscribed".
+    outcome: "proxy-reply", "forwarded", "negative", "alt", "subscribed" or
+    "unsubscribed".
     """
 
     eid: EidPrefix
     outcome: str
     action: int | None = None
+
+
+class SubscriptionChange(StrEnum):
+    """What became of a subscription."""
+
+    SUBSCRIBED = "subscribed"
+    TEMPORARY = "temporary"
+    UNSUBSCRIBED = "unsubscribed"
+    SILENCED = "silenced"
+    EXPIRED = "expired"
+    UNACKNOWLEDGED = "unacknowledged"
+    KEY_GONE = "key-gone"
+    NONCES_USED_UP = "nonces-used-up"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChanged:
+    """An xTR that hears of an EID-Prefix from now on, or does no more (RFC 9437).
+
+    xtr_id: 16 octets.
+    """
+
+    eid: EidPrefix
+    xtr_id: bytes
+    change: SubscriptionChange
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A changed mapping sent to one subscriber."""
+
+    eid: EidPrefix
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationsLost:
+    """Changes that no subscriber will hear of: too many were waiting."""
+
+    count: int
 
 
 Effect = (
@@ -211,5 +251,8 @@ Effect = (
     | NearLimit
     | Oversized
     | Answered
+    | SubscriptionChanged
+    | Published
+    | PublicationsLost
 )
 """Effects take place in the order in which the core lists them."""

@@ -9,7 +9,8 @@ from typing import Final
 from mapsys.core import static
 from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
 from mapsys.core.details import Details
-from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint
+from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Repeat, Send
+from mapsys.core.history import History, HistoryLimits, Move
 from mapsys.core.holes import Known
 from mapsys.core.info_server import InfoServer
 from mapsys.core.key_uses import KeyUses
@@ -19,6 +20,9 @@ from mapsys.core.lisp_sec_settings import LispSecSettings, Policy
 from mapsys.core.map_resolver import MapResolver
 from mapsys.core.map_server import MapServer
 from mapsys.core.notify import NotifyQueue
+from mapsys.core.pubsub import PubSub, Surroundings
+from mapsys.core.pubsub_access import Access, wants_subscription
+from mapsys.core.pubsub_settings import KnownXtr, PubSubSettings
 from mapsys.core.questions import LocalAddresses, Question
 from mapsys.core.reasons import Drop
 from mapsys.core.registrar import Registrar
@@ -52,7 +56,9 @@ class Settings:
     there is no ALT. path_mtu: octets of a whole IP packet; None for the RFC's safe
     sizes. petr: locators named in place of natively-forward answers. rtrs, and
     answer_unsigned_info: see InfoServer. wall_offset: seconds since 1970 minus the
-    core's clock. lisp_sec: off unless told otherwise.
+    core's clock. lisp_sec: off unless told otherwise. pubsub: None takes no
+    subscriptions. known_xtrs: whom the Map-Resolver vouches for when they subscribe.
+    history: how many moves are remembered, and how long; None for none.
     """
 
     sites: tuple[LispSite, ...]
@@ -68,7 +74,10 @@ class Settings:
     rtrs: tuple[Rtr, ...] = ()
     answer_unsigned_info: bool = False
     wall_offset: float = 0.0
+    history: HistoryLimits | None = field(default_factory=HistoryLimits)
     lisp_sec: LispSecSettings = field(default_factory=LispSecSettings)
+    pubsub: PubSubSettings | None = None
+    known_xtrs: tuple[KnownXtr, ...] = ()
 
 
 class Engine:
@@ -93,6 +102,7 @@ class Engine:
         self._has_alt = has_alt
         self._also_known = tuple(also_known)
         self._notifies = NotifyQueue()
+        self._pubsub = PubSub(store)
         self.key_uses = KeyUses()
         self._writable = True
         self._configure(settings)
@@ -104,6 +114,7 @@ class Engine:
         budgets = Budgets(settings.limits)
         local = LocalAddresses(settings.local)
         rtrs = Rtrs(settings.rtrs)
+        history = History(self._store, settings.history, settings.wall_offset)
         lisp_sec = settings.lisp_sec
         resolver = Resolver(self._store, sites, settings.authority, self._also_known)
         registrar = Registrar(
@@ -116,6 +127,8 @@ class Engine:
             wall_offset=settings.wall_offset,
             lifetime_seconds=settings.lifetime_seconds,
             rtrs=rtrs,
+            history=history,
+            about_to_change=self._pubsub.about_to_change,
         )
         registrar.writable = self._writable
         map_server = MapServer(
@@ -127,11 +140,25 @@ class Engine:
             petr=settings.petr,
             lisp_sec_required=lisp_sec.map_resolvers.policy is Policy.REQUIRED,
         )
+        pubsub = settings.pubsub if settings.map_server else None
+        self._pubsub.use(
+            pubsub,
+            Surroundings(
+                Access(pubsub, settings.known_xtrs if settings.map_resolver else ()),
+                resolver,
+                local,
+                map_server.refuse,
+                path_mtu=settings.path_mtu,
+                petr=settings.petr,
+                protected_only=lisp_sec.map_resolvers.policy is Policy.REQUIRED,
+            ),
+        )
         self._settings = settings
         self._sites = sites
         self._budgets = budgets
         self._resolver = resolver
         self._registrar = registrar
+        self._history = history
         self._relay = Relay(rtrs, registrar, self._notifies)
         self._map_server = map_server
         self._map_resolver = MapResolver(
@@ -166,10 +193,15 @@ class Engine:
         """Whether the journal takes changes; while not, Map-Registers are refused."""
         self._writable = writable
         self._registrar.writable = writable
+        self._pubsub.writable = writable
 
     def resolve(self, eid: EidPrefix) -> Resolution:
         """What a Map-Request for the EID would be answered, and why."""
         return self._resolver.resolve(eid)
+
+    def moves(self, eid: EidPrefix, now: float) -> list[Move]:
+        """What is remembered of moves of the EID, and of prefixes around it, newest first."""
+        return self._history.of(eid, now)
 
     def more_specifics_held(self, prefix: EidPrefix) -> int:
         """More-specifics registered inside a configured prefix."""
@@ -195,6 +227,9 @@ class Engine:
                     return [Dropped(datagram.source, "MapRegister", Drop.NOT_A_MAP_SERVER)]
                 return self._registrar.register(message, datagram, now)
             case MapNotifyAck():
+                told = self._pubsub.acknowledged(message, datagram.data, datagram.source)
+                if told is not None:
+                    return told
                 return self._notifies.acknowledged(message, datagram.data, datagram.source)
             case Ecm(message=MapRequest() as request):
                 packet, port = message.inner, message.inner_header.source_port
@@ -218,7 +253,12 @@ class Engine:
 
     def next_deadline(self) -> float | None:
         """When ``expire`` has something to do next."""
-        deadlines = (self._store.next_deadline(), self._notifies.next_deadline())
+        deadlines = (
+            self._store.next_deadline(),
+            self._notifies.next_deadline(),
+            self._pubsub.next_deadline(),
+            self._history.next_deadline(),
+        )
         return min((d for d in deadlines if d is not None), default=None)
 
     def expire(self, now: float) -> list[Effect]:
@@ -226,6 +266,8 @@ class Engine:
         effects = self._notifies.due(now, EXPIRY_SLICE)
         for eid, registrant in self._store.due(now, EXPIRY_SLICE):
             effects.extend(self._registrar.expire(eid, registrant, now))
+        effects.extend(self._pubsub.due(now, EXPIRY_SLICE))
+        self._history.expire(now)
         return effects
 
     def reconfigure(self, settings: Settings, now: float) -> list[Effect]:
@@ -259,7 +301,13 @@ class Engine:
         """Put the operator's own mappings in place."""
         if not self._settings.map_server:
             return []
-        effects = static.install(self._store, self._sites, now, self._settings.wall_offset)
+        effects = static.install(
+            self._store,
+            self._sites,
+            now,
+            self._settings.wall_offset,
+            self._pubsub.about_to_change,
+        )
         self._registrar.recount()
         return effects
 
@@ -294,6 +342,18 @@ class Engine:
             return [Dropped(asker, "MapRequest", opened)]
         if opened is not None:
             question = replace(question, protection=opened)
+        if wants_subscription(request):
+            return self._subscribe(question, eids, now)
+        return self._answer(question, eids, now)
+
+    def _subscribe(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
+        """Deal with the N bits first; nothing that is said here may be repeated unseen."""
+        effects, question, eids = self._pubsub.take(question, eids, now)
+        if eids:
+            effects = [*effects, *self._answer(question, eids, now)]
+        return [replace(e, repeat=Repeat.NEVER) if isinstance(e, Send) else e for e in effects]
+
+    def _answer(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
         if self._settings.map_resolver and not question.over_alt:
             return self._map_resolver.resolve(question, eids, now)
         return self._map_server.answer(question, eids, now)

@@ -33,6 +33,7 @@ from mapsys.core.resolution import (
     Outcome,
     Resolution,
     Resolver,
+    Why,
 )
 from mapsys.eid import EidPrefix
 from mapsys.store import Mapping, Store
@@ -89,6 +90,26 @@ class MapServer:
             if resolution.outcome is Outcome.FORWARD and resolution.mapping is not None:
                 effects.extend(self._forward(question, record, resolution, resolution.mapping, now))
         return effects
+
+    def refuse(
+        self, question: Question, eids: Sequence[EidPrefix], action: Action, now: float
+    ) -> list[Effect]:
+        """Say nothing but an action about some EID-Prefixes, and that for a minute only.
+
+        For what was asked of them beside the mapping (RFC 9437, 5).
+        """
+        refusals = [
+            Resolution(
+                eid,
+                Outcome.NEGATIVE,
+                Why.POLICY,
+                negative=eid,
+                action=action,
+                ttl_minutes=TTL_NOT_REGISTERED_MINUTES,
+            )
+            for eid in eids
+        ]
+        return self._reply(question, refusals, now)
 
     def _decide(self, question: Question, eid: EidPrefix) -> Resolution:
         """The resolution, after what the site's policy makes of this asker.

@@ -17,6 +17,7 @@ from mapsys.core.effects import (
     Refused,
     Send,
 )
+from mapsys.core.history import History
 from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Budgets
 from mapsys.core.more_specifics import MoreSpecifics
@@ -64,6 +65,8 @@ class Registrar:
         wall_offset: float,
         lifetime_seconds: int,
         rtrs: Rtrs,
+        history: History,
+        about_to_change: Callable[[EidPrefix], None],
     ) -> None:
         self._store = store
         self._key_uses = key_uses
@@ -74,7 +77,12 @@ class Registrar:
         self._rtrs = rtrs
         self.counts = MoreSpecifics(store, sites)
         self._changes = Changes(
-            store, self.counts, wall_offset=wall_offset, lifetime_seconds=lifetime_seconds
+            store,
+            self.counts,
+            history,
+            wall_offset=wall_offset,
+            lifetime_seconds=lifetime_seconds,
+            about_to_change=about_to_change,
         )
         self.writable = True
 

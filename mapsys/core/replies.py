@@ -70,7 +70,7 @@ def positive_records(eid: EidPrefix, mapping: Mapping, store: Store, room: int) 
         size += len(inside.published)
         if size > room or len(records) > MAX_RECORDS:
             return [_punched(eid, mapping, store)]
-    return _with_one_ttl(records)
+    return with_one_ttl(records)
 
 
 def _punched(eid: EidPrefix, mapping: Mapping, store: Store) -> bytes:
@@ -90,7 +90,8 @@ def _punched(eid: EidPrefix, mapping: Mapping, store: Store) -> bytes:
     return replace(read_record(mapping.published), eid=address, mask_len=mask_len).octets()
 
 
-def _with_one_ttl(records: Sequence[bytes]) -> list[bytes]:
+def with_one_ttl(records: Sequence[bytes]) -> list[bytes]:
+    """Overlapping records with the shortest TTL among them (RFC 9301, 5.5)."""
     if len(records) == 1:
         return list(records)
     ttl = min(record[:4] for record in records)

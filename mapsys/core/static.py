@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from mapsys.core.details import PROXY_MAP_REPLY, STATIC, Details
@@ -40,8 +40,16 @@ def static_records(sites: SiteTable) -> Iterator[tuple[str, EidPrefix, EidRecord
             yield site.name, eid, reply_ready(record)
 
 
-def install(store: Store, sites: SiteTable, now: float, wall_offset: float) -> list[Effect]:
+def install(
+    store: Store,
+    sites: SiteTable,
+    now: float,
+    wall_offset: float,
+    about_to_change: Callable[[EidPrefix], None],
+) -> list[Effect]:
     """Put the configured static mappings into the store.
+
+    about_to_change: is told of each EID-Prefix before what it publishes changes.
 
     Whoever has registered the same EID-Prefix gives way: the operator's word stands.
     What stands in the store as it should is left alone.
@@ -54,6 +62,7 @@ def install(store: Store, sites: SiteTable, now: float, wall_offset: float) -> l
         held = next((r for r in active if r.registrant == STATIC_REGISTRANT), None)
         if held is not None and held.record == octets:
             continue
+        about_to_change(eid)
         details = Details(
             site_name,
             0,

@@ -12,9 +12,12 @@ from mapsys.core.effects import (
     Expired,
     Inject,
     Moved,
+    PublicationsLost,
+    Published,
     Refreshed,
     Refused,
     Registered,
+    SubscriptionChanged,
     Withdrawn,
 )
 from mapsys.wire.records import Action
@@ -48,6 +51,9 @@ METRICS: Final[dict[str, Metric]] = {
         "EIDs answered for in Map-Replies of this node; action none: as the site registered.",
         ("action",),
     ),
+    "subscriptions": Metric("Subscriptions made, and ended.", ("change",)),
+    "published": Metric("Map-Notifies to subscribers about a changed mapping."),
+    "publications_lost": Metric("Changed EID-Prefixes that subscribers will not hear of."),
     "injected": Metric("Map-Requests sent onto the ALT."),
     "failed": Metric("Faults in this program that it went on from; the log says more."),
 }
@@ -99,6 +105,9 @@ _COUNTED: Final[dict[type, Callable[[Any], tuple[str, int]]]] = {
     Moved: lambda _: ("moved", 1),
     Expired: lambda _: ("expired", 1),
     Inject: lambda _: ("injected", 1),
+    SubscriptionChanged: lambda effect: (counter_name("subscriptions", effect.change), 1),
+    Published: lambda _: ("published", 1),
+    PublicationsLost: lambda effect: ("publications_lost", effect.count),
 }
 """Name and count by the effect's type; datagrams sent are counted where they are sent."""
 

@@ -10,8 +10,10 @@ from mapsys.core.effects import (
     Effect,
     Expired,
     Moved,
+    PublicationsLost,
     Refused,
     Registered,
+    SubscriptionChanged,
     Withdrawn,
 )
 from mapsys.net.log import Event, Logger
@@ -73,6 +75,17 @@ class EffectLog:
                         now, (Event.EXPIRED, effect.site), site=effect.site, eid=str(effect.eid)
                     )
 
+                case SubscriptionChanged():
+                    self._write(
+                        now,
+                        (Event.SUBSCRIPTION, effect.change, effect.xtr_id.hex()),
+                        change=effect.change,
+                        eid=str(effect.eid),
+                        xtr=effect.xtr_id.hex(),
+                    )
+                case PublicationsLost():
+                    self._write(now, (Event.PUBLICATIONS_LOST,), count=effect.count)
+
     def flush(self, now: float) -> None:
         """Say how many lines were held back in intervals that are over."""
         for key, count in self._limit.take_suppressed(now):
@@ -84,4 +97,4 @@ class EffectLog:
             write(key[0], **facts)
 
 
-_WARNINGS = frozenset({Event.MESSAGE_DROPPED, Event.REGISTER_REFUSED})
+_WARNINGS = frozenset({Event.MESSAGE_DROPPED, Event.REGISTER_REFUSED, Event.PUBLICATIONS_LOST})

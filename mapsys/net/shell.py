@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
-from mapsys.core.effects import Answered, Datagram, Effect, Endpoint, Inject, Send
+from mapsys.core.effects import Answered, Datagram, Effect, Endpoint, Inject, Published, Send
 from mapsys.datapath.contract import Datapath
 from mapsys.datapath.counters import Counters
 from mapsys.histogram import Histogram
@@ -33,7 +33,7 @@ Observer = Callable[[Sequence[Effect], float], None]
 Record = Callable[[Datagram, float], None]
 """Shown each datagram and when it came, before the core is."""
 
-_EVERYDAY: Final = frozenset({Send, Answered})
+_EVERYDAY: Final = frozenset({Send, Answered, Published})
 """Counted, and not told to observers: they come with every packet."""
 
 
