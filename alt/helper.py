@@ -1,8 +1,8 @@
 """The tunnel helper: ``python -m alt.helper FD``, the one process of a node with privileges.
 
-Opens sockets, TUN devices and namespaces for the daemon and passes their
-descriptors on. When the daemon ends, however it ends, the helper removes what it
-made and ends too.
+Opens sockets, TUN devices and namespaces for the daemon, passes their descriptors
+on, and runs the speaker inside the overlay. When the daemon ends, however it ends,
+the helper removes what it made and ends too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import msgspec
 from alt.helper_capabilities import HELPER_CAPABILITIES, keep_only
 from alt.helper_messages import (
     Answer,
+    CommandOutcome,
     MakeOverlay,
     OpenGreLink,
     OpenRawGre,
@@ -27,9 +28,11 @@ from alt.helper_messages import (
     RemoveGreLink,
     RemoveOverlay,
     Request,
+    StartCommand,
     receive_request,
     send_answer,
 )
+from alt.overlay_command import OverlayCommand
 from alt.privileged import OverlayPrivileges, raw_gre
 from alt.tunnel.base import TunnelError
 from alt.tunnel.probe import missing_abilities
@@ -42,6 +45,7 @@ class Helper:
 
     def __init__(self) -> None:
         self._overlays: Final[dict[str, OverlayPrivileges]] = {}
+        self._commands: Final[dict[str, OverlayCommand]] = {}
 
     def answer(self, request: Request) -> Done:
         """Do what is asked; the descriptor is the caller's to close."""
@@ -51,18 +55,17 @@ class Helper:
             return Answer(error=str(error)), None
 
     def remove_all(self) -> None:
-        """Remove every overlay made."""
-        for overlay in self._overlays.values():
-            overlay.remove()
-        self._overlays.clear()
+        """End every command and remove every overlay made."""
+        for name in list(self._overlays):
+            self._remove(name)
 
     def _do(self, request: Request) -> Done:
         match request:
             case MakeOverlay(name):
                 self._overlays[name] = OverlayPrivileges(name)
             case RemoveOverlay(name):
-                self._overlay(name).remove()
-                del self._overlays[name]
+                self._overlay(name)
+                self._remove(name)
             case OpenRawGre(version):
                 return Answer(), raw_gre(version).detach()
             case OpenTun(name, spec):
@@ -71,9 +74,31 @@ class Helper:
                 return Answer(), self._overlay(name).gre_link(spec).detach()
             case RemoveGreLink(name, tunnel):
                 self._overlay(name).remove_gre_link(tunnel)
+            case StartCommand(name, command, environment):
+                return self._start(name, command, environment)
+            case CommandOutcome(name):
+                return Answer(status=self._command(name).outcome()), None
             case Probe():
                 return Answer(**missing_abilities()._asdict()), None
         return Answer(), None
+
+    def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Done:
+        overlay = self._overlay(name).overlay
+        if (earlier := self._commands.pop(name, None)) is not None:
+            earlier.end()
+        started = self._commands[name] = OverlayCommand(overlay, command, environment)
+        return Answer(pid=started.pid), started.take_stderr()
+
+    def _remove(self, name: str) -> None:
+        if (command := self._commands.pop(name, None)) is not None:
+            command.end()
+        self._overlays.pop(name).remove()
+
+    def _command(self, name: str) -> OverlayCommand:
+        command = self._commands.get(name)
+        if command is None:
+            raise TunnelError(f"no command was started in the overlay {name}")
+        return command
 
     def _overlay(self, name: str) -> OverlayPrivileges:
         overlay = self._overlays.get(name)

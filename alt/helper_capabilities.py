@@ -8,6 +8,7 @@ from pathlib import Path
 from struct import pack
 from typing import Final
 
+CAP_NET_BIND_SERVICE: Final = 10
 CAP_NET_ADMIN: Final = 12
 CAP_NET_RAW: Final = 13
 CAP_SYS_ADMIN: Final = 21

@@ -6,10 +6,13 @@ import os
 import socket
 import subprocess
 import sys
-from typing import Final
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from alt.helper_messages import (
     Answer,
+    CommandOutcome,
     MakeOverlay,
     OpenGreLink,
     OpenRawGre,
@@ -18,6 +21,7 @@ from alt.helper_messages import (
     RemoveGreLink,
     RemoveOverlay,
     Request,
+    StartCommand,
     receive_answer,
     send_request,
 )
@@ -30,17 +34,28 @@ ANSWER_SECONDS: Final = 20.0
 END_SECONDS: Final = 20.0
 
 
+class StartedCommand(NamedTuple):
+    """A command in an overlay.
+
+    pid: its own until its outcome has been asked. stderr: a descriptor to read.
+    """
+
+    pid: int
+    stderr: int
+
+
 class TunnelHelper:
     """One helper process, for all ALT instances of a node.
 
-    Start it before dropping capabilities, before any event loop runs much: its
-    answers are waited for.
+    Start it before dropping capabilities. Its answers are waited for, usually some
+    milliseconds; any thread may ask.
     """
 
     def __init__(self) -> None:
         """Starts the process. Raises TunnelError."""
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.settimeout(ANSWER_SECONDS)
+        self._turn = threading.Lock()
         with theirs:
             try:
                 self._process = subprocess.Popen(
@@ -75,6 +90,19 @@ class TunnelHelper:
         """Raises TunnelError."""
         self.ask(RemoveOverlay(name))
 
+    def start_command(
+        self, overlay: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> StartedCommand:
+        """Run a command in an overlay, in place of an earlier one. Raises TunnelError."""
+        request = StartCommand(overlay, list(command), dict(environment))
+        answer, descriptor = self._ask(request)
+        return StartedCommand(answer.pid, _inherited_by_nobody(descriptor))
+
+    def command_outcome(self, overlay: str) -> int:
+        """The exit status of an overlay's command that has ended. Raises TunnelError."""
+        answer, _ = self._ask(CommandOutcome(overlay))
+        return answer.status
+
     def ask(self, request: Request) -> None:
         """Have something done that opens nothing. Raises TunnelError."""
         self._ask(request)
@@ -82,10 +110,7 @@ class TunnelHelper:
     def ask_descriptor(self, request: Request) -> int:
         """Have something opened. Raises TunnelError."""
         _, descriptor = self._ask(request)
-        if descriptor is None:
-            raise TunnelError("the tunnel helper answered without a descriptor")
-        os.set_inheritable(descriptor, False)
-        return descriptor
+        return _inherited_by_nobody(descriptor)
 
     def ask_socket(self, request: Request) -> socket.socket:
         """Have a socket opened; it does not block. Raises TunnelError."""
@@ -104,8 +129,9 @@ class TunnelHelper:
 
     def _ask(self, request: Request) -> tuple[Answer, int | None]:
         try:
-            send_request(self._channel, request)
-            answer, descriptor = receive_answer(self._channel)
+            with self._turn:
+                send_request(self._channel, request)
+                answer, descriptor = receive_answer(self._channel)
         except (OSError, EOFError) as error:
             raise TunnelError(
                 f"the tunnel helper does not answer ({error}); restart the node"
@@ -113,6 +139,13 @@ class TunnelHelper:
         if answer.error:
             raise TunnelError(answer.error)
         return answer, descriptor
+
+
+def _inherited_by_nobody(descriptor: int | None) -> int:
+    if descriptor is None:
+        raise TunnelError("the tunnel helper answered without a descriptor")
+    os.set_inheritable(descriptor, False)
+    return descriptor
 
 
 class HelpedOverlay:

@@ -55,19 +55,52 @@ class RemoveGreLink(msgspec.Struct, tag=True, frozen=True):
     name: str
 
 
+class StartCommand(msgspec.Struct, tag=True, frozen=True):
+    """Run a command in an overlay, one at a time, without any capability.
+
+    environment: put over the helper's own. Answered with its pid and the read end
+    of its standard error.
+    """
+
+    overlay: str
+    command: list[str]
+    environment: dict[str, str]
+
+
+class CommandOutcome(msgspec.Struct, tag=True, frozen=True):
+    """Answered with the exit status of an overlay's command, once it has ended."""
+
+    overlay: str
+
+
 class Probe(msgspec.Struct, tag=True, frozen=True):
     """Answered with what each backend misses."""
 
 
-Request = MakeOverlay | RemoveOverlay | OpenRawGre | OpenTun | OpenGreLink | RemoveGreLink | Probe
+Request = (
+    MakeOverlay
+    | RemoveOverlay
+    | OpenRawGre
+    | OpenTun
+    | OpenGreLink
+    | RemoveGreLink
+    | StartCommand
+    | CommandOutcome
+    | Probe
+)
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """error: one sentence, or empty. kernel, userspace: answers to Probe."""
+    """error: one sentence, or empty. kernel, userspace: answers to Probe.
+
+    pid: answers StartCommand. status: answers CommandOutcome, negative for a signal.
+    """
 
     error: str = ""
     kernel: str = ""
     userspace: str = ""
+    pid: int = 0
+    status: int = 0
 
 
 _REQUESTS: Final = msgspec.json.Decoder(Request)

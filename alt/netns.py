@@ -87,6 +87,11 @@ def overlay_name(node: str, instance_id: int) -> str:
     return f"mapsys-{re.sub('[^A-Za-z0-9.-]', '-', node)}-{instance_id}"
 
 
+def namespace_path(name: str) -> str:
+    """Where a namespace can be opened."""
+    return str(_RUN / name)
+
+
 @contextmanager
 def inside(name: str) -> Iterator[None]:
     """The calling thread is in the namespace for a while."""

@@ -17,6 +17,7 @@ from alt.bgp.conf import ConfFile, ConfRefusedError
 from alt.bgp.dialect import Dialect
 from alt.bgp.events import AltEvent, AnnounceRefused, PeerDown, PeerUp, SpeakerLost
 from alt.bgp.parse import EventReader
+from alt.bgp.process import StartProcess
 from alt.bgp.supervisor import Supervisor, Timing
 from alt.bgp.window import Command, CommandWindow
 from alt.effects import (
@@ -44,7 +45,7 @@ FAULTS: Final = (
 class Speaker:
     """Owns the process, its configuration file and its socket, all in one folder.
 
-    namespace: path of the overlay's network namespace; empty for this one.
+    start: starts ExaBGP in the overlay's network namespace.
     on_event: what ``AltRouter.handle`` takes. on_fault: one of FAULTS and a
     sentence for the operator.
     """
@@ -54,9 +55,9 @@ class Speaker:
         config: AltConfig,
         folder: Path,
         *,
+        start: StartProcess,
         on_event: Callable[[AltEvent], None],
         on_fault: Callable[[str, str], None],
-        namespace: str = "",
         dialect: Dialect | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -77,7 +78,7 @@ class Speaker:
         self._connected = asyncio.Event()
         self.supervisor = Supervisor(
             self._socket_path,
-            namespace=namespace,
+            start=start,
             timing=self._timing,
             on_ready=self._ready,
             on_line=self._line,
@@ -107,7 +108,16 @@ class Speaker:
             self.config = before
             raise
         self.reader.adopt(config)
+        self._part_from_others(before)
         await self._reload()
+
+    def _part_from_others(self, before: AltConfig) -> None:
+        """Sessions to an address that is no longer configured end without a word of ExaBGP."""
+        kept = {(t.name, t.peer_address(t.session_family)) for t in self.config.tunnels}
+        for tunnel in before.tunnels:
+            if (tunnel.name, tunnel.peer_address(tunnel.session_family)) not in kept:
+                self._suspended.discard(tunnel.name)
+                self._down(PeerDown(tunnel.name, "no longer configured", clean=True))
 
     def execute(self, effects: Iterable[AltEffect]) -> None:
         """Carry out what concerns neighbours; the rest is for others.
@@ -153,15 +163,20 @@ class Speaker:
     def _line(self, line: bytes) -> None:
         if line.startswith(b"{"):
             for event in self.reader.read(line):
+                if isinstance(event, PeerDown):
+                    self._down(event)
+                    continue
                 if isinstance(event, PeerUp):
                     self._up.add(event.peer)
-                elif isinstance(event, PeerDown):
-                    self._up.discard(event.peer)
-                    self.window.forget(event.peer)
                 self._on_event(event)
         elif line:
             self._answered(line.decode("utf-8", "replace"))
         self._flush()
+
+    def _down(self, event: PeerDown) -> None:
+        self._up.discard(event.peer)
+        self.window.forget(event.peer)
+        self._on_event(event)
 
     def _answered(self, line: str) -> None:
         answer = self.window.answered(line, asyncio.get_running_loop().time())

@@ -7,15 +7,14 @@ one ExaBGP process together with that connection.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import sys
+import signal
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from alt.bgp import launch
+from alt.bgp.process import SpeakerProcess, StartFailedError, StartProcess
 
 LAST_WORDS_LINES = 5
 """Lines of what the process said that stand in the reason for its end."""
@@ -49,8 +48,7 @@ class Timing:
 class Supervisor:
     """Runs a command with its relay's connection, again and again, until stopped.
 
-    namespace: path of the network namespace; empty for this one.
-    on_ready: a session began. on_line: one line without its end.
+    start: starts a process. on_ready: a session began. on_line: one line without its end.
     on_lost: the session ended, with the reason; called once per session.
     """
 
@@ -58,14 +56,14 @@ class Supervisor:
         self,
         socket_path: Path,
         *,
-        namespace: str,
+        start: StartProcess,
         timing: Timing,
         on_ready: Callable[[], None],
         on_line: Callable[[bytes], None],
         on_lost: Callable[[str], None],
     ) -> None:
         self._socket_path = socket_path
-        self._namespace = namespace
+        self._start = start
         self._timing = timing
         self._on_ready = on_ready
         self._on_line = on_line
@@ -114,18 +112,11 @@ class Supervisor:
         self._why = ""
         self._arrived = asyncio.get_running_loop().create_future()
         self.starts += 1
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            launch.__file__,
-            str(os.getpid()),
-            self._namespace,
-            *command,
-            env={**os.environ, **environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        try:
+            process = await self._start(command, environment)
+        except StartFailedError as error:
+            self._on_lost(str(error))
+            return
         self.pid = process.pid
         exited = asyncio.create_task(process.wait())
         reading = asyncio.create_task(self._read(self._arrived))
@@ -176,21 +167,18 @@ class Supervisor:
         self._arrived = None
 
     async def _end(
-        self, process: asyncio.subprocess.Process, exited: asyncio.Task[int], *, politely: bool
+        self, process: SpeakerProcess, exited: asyncio.Task[int], *, politely: bool
     ) -> None:
         if politely and not exited.done():
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+            process.send_signal(signal.SIGTERM)
             await asyncio.wait((exited,), timeout=self._timing.terminate)
         if not exited.done():
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            process.send_signal(signal.SIGKILL)
         await exited
 
 
-async def _listen(process: asyncio.subprocess.Process, said: deque[str]) -> None:
+async def _listen(process: SpeakerProcess, said: deque[str]) -> None:
     """Keep what the process says to people; a line with a secret in it is left out."""
-    assert process.stderr is not None
     rest = b""
     while chunk := await process.stderr.read(4_096):
         *lines, rest = (rest + chunk).split(b"\n")
