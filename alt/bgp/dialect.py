@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -45,13 +43,13 @@ class Dialect:
     def environment(self, config: AltConfig) -> dict[str, str]:
         """Settings on top of the inherited ones.
 
-        The user is named because ExaBGP, started as root, otherwise becomes
-        ``nobody``, who cannot read the file again at a reload. A helper that ends
-        ends the daemon, so that one supervisor starts both anew.
+        Started as root, ExaBGP becomes the user it is told, by default ``nobody``,
+        who cannot read the file again at a reload. A helper that ends ends the
+        daemon, so that one supervisor starts both anew.
         """
         return {
             "exabgp_daemon_drop": "false",
-            "exabgp_daemon_user": pwd.getpwuid(os.getuid()).pw_name,
+            "exabgp_daemon_user": "root",
             "exabgp_api_ack": "true",
             "exabgp_api_cli": "false",
             "exabgp_api_respawn": "false",

@@ -27,8 +27,8 @@ def main(parent_pid: int, namespace: str, command: list[str]) -> None:
     command may at most listen at BGP's port.
     Raises OSError where the kernel refuses.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)  # the tunnel helper ignores them
+    for ignored in (signal.SIGTERM, signal.SIGINT):  # as the tunnel helper has it
+        signal.signal(ignored, signal.SIG_DFL)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "cannot be bound to the node's life")

@@ -319,7 +319,7 @@ def test_what_exabgp_refuses_is_refused_with_its_words_and_no_secret(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_environment_keeps_the_user() -> None:
-    environment = Dialect().environment(arin())
-    assert environment["exabgp_daemon_drop"] == "false"
-    assert environment["exabgp_daemon_user"]
+def test_more_tunnels_are_looked_after_at_a_slower_pace() -> None:
+    many = tuple(tunnel("mspa", Role.CHILD, n) for n in range(101))
+    assert Dialect().environment(arin())["exabgp_reactor_speed"] == "0.1"
+    assert Dialect().environment(arin(tunnels=many))["exabgp_reactor_speed"] == "0.3"

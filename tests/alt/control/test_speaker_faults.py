@@ -16,13 +16,13 @@ import pytest
 
 from alt.bgp.conf import ConfRefusedError
 from alt.bgp.dialect import Dialect
-from alt.bgp.events import AnnounceRefused, SpeakerLost
+from alt.bgp.events import AnnounceRefused, PeerDown, SpeakerLost
 from alt.bgp.supervisor import Timing
 from alt.effects import Announce
 from alt.rib.attributes import PathAttributes
 from alt.roles import Role
 from tests.alt.control import lines
-from tests.alt.control.pilot import arin, eids, tunnel
+from tests.alt.control.pilot import TODAY, arin, eids, tunnel
 from tests.alt.control.speaking import SpeakingNode
 
 FAKE = Path(__file__).with_name("fake_exabgp.py")
@@ -217,6 +217,20 @@ def test_a_file_that_the_validator_refuses_never_gets_near_the_speaker(stage: St
             assert not (stage.folder / "run/exabgp.draft").exists()
             assert "reload" not in stage.told
             assert node.speaker.config == CONFIG
+
+    play(scenario)
+
+
+def test_a_neighbour_at_another_address_starts_anew(stage: Stage) -> None:
+    async def scenario() -> None:
+        async with stage.node() as node:
+            await node.until(up_and_heard(node), "heard")
+            elsewhere = replace(CONFIG, tunnels=(tunnel("mspa", Role.CHILD, 9),))
+            now = asyncio.get_running_loop().time()
+            node.speaker.execute(node.router.reconfigure(elsewhere, TODAY, now))
+            await node.speaker.reconfigure(elsewhere)
+            assert PeerDown("mspa", "no longer configured", clean=True) in node.events
+            assert not node.is_up("mspa")
 
     play(scenario)
 
