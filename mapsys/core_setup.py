@@ -8,6 +8,7 @@ from typing import Final
 from mapsys.config.model import (
     DEFAULT_RATE_LIMITS,
     Config,
+    HistoryConfig,
     KeyConfig,
     LocatorConfig,
     MapServerConfig,
@@ -20,6 +21,7 @@ from mapsys.config.model import (
 )
 from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Settings
+from mapsys.core.history import HistoryLimits
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
 from mapsys.core.relay_path import Rtr
 from mapsys.core.site import EidRule, LispSite, ProxyReply, Replay, SiteKey
@@ -68,6 +70,7 @@ def settings_of(config: Config, local: tuple[Endpoint, ...], wall_offset: float)
         petr=_locators(server.petr),
         rtrs=tuple(_rtr(rtr) for rtr in server.rtrs),
         answer_unsigned_info=server.info_requests == "any",
+        history=_history(server.history),
         wall_offset=wall_offset,
         lisp_sec=lisp_sec_of(config),
     )
@@ -117,6 +120,12 @@ def _locators(locators: tuple[LocatorConfig, ...]) -> tuple[RlocRecord, ...]:
         )
         for locator in locators
     )
+
+
+def _history(history: HistoryConfig | None) -> HistoryLimits | None:
+    if history is None:
+        return None
+    return HistoryLimits(history.moves_per_eid, history.moves, history.retention_seconds)
 
 
 def _rtr(rtr: RtrConfig) -> Rtr:

@@ -60,6 +60,11 @@ LOCATOR_M_WEIGHT: Final = 0
 STATIC_TTL_MINUTES: Final = 1_440
 """Record TTL of a mapping written down here: that of the RFC's own examples, a day."""
 
+MOVES_PER_EID: Final = 16
+MOVES: Final = 50_000
+HISTORY_RETENTION_SECONDS: Final = 30 * 86_400
+"""Of moves. It says where people were, so it is not kept for ever."""
+
 INFO_REQUESTS: Final = "authenticated"
 """Only who knows a site's secret is told about an address translator."""
 
@@ -195,6 +200,18 @@ class ServerLispSecConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryConfig:
+    """How many moves are remembered of one EID-Prefix and in all, and for how long."""
+
+    moves_per_eid: int = MOVES_PER_EID
+    moves: int = MOVES
+    retention_seconds: int = HISTORY_RETENTION_SECONDS
+
+
+DEFAULT_HISTORY: Final = HistoryConfig()
+
+
+@dataclass(frozen=True, slots=True)
 class MapServerConfig:
     """The Map-Server's own settings; a site may override those marked with *.
 
@@ -204,6 +221,7 @@ class MapServerConfig:
     path_mtu_octets: bounds a Map-Reply; None is 576 for IPv4 and 1280 for IPv6.
     petr: locators named in place of natively-forward answers.
     info_requests: "authenticated" ones are answered, or "any".
+    history: of moves; None keeps none.
     lisp_sec: None is off.
     """
 
@@ -217,6 +235,7 @@ class MapServerConfig:
     petr: tuple[LocatorConfig, ...] = ()
     rtrs: tuple[RtrConfig, ...] = ()
     info_requests: str = INFO_REQUESTS
+    history: HistoryConfig | None = DEFAULT_HISTORY
     lisp_sec: ServerLispSecConfig | None = None
 
 

@@ -134,6 +134,24 @@ RATE_LIMITS: Final = Words(
 )
 
 
+HISTORY: Final = Words(
+    {"off": None},
+    Record(
+        model.HistoryConfig,
+        "a mapping of bounds, as in {retention: 7d}",
+        Field("moves-per-eid", Integer(1, 10_000), default=model.MOVES_PER_EID),
+        Field("moves", Integer(1, 10_000_000), default=model.MOVES),
+        Field(
+            "retention",
+            Duration(60, 3_650 * 86_400),
+            default=model.HISTORY_RETENTION_SECONDS,
+            to="retention_seconds",
+        ),
+    ),
+)
+"""Bounds on what is remembered of moves."""
+
+
 def _check_map_server(value: Value, server: model.MapServerConfig) -> None:
     check_locators(value.at("petr"), server.petr)
     check_rtrs(value.at("rtrs"), server.rtrs)
@@ -162,6 +180,7 @@ MAP_SERVER: Final = Record(
     Field("petr", LOCATORS, default=()),
     Field("rtrs", RTRS, default=()),
     Field("info-requests", Choice("authenticated", "any"), default=model.INFO_REQUESTS),
+    Field("history", HISTORY, default=model.DEFAULT_HISTORY),
     Field("lisp-sec", lisp_sec.SERVER, default=None),
     check=_check_map_server,
 )

@@ -10,6 +10,7 @@ from mapsys.core import static
 from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
 from mapsys.core.details import Details
 from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Repeat, Send
+from mapsys.core.explain import Explanation, Facts, explain
 from mapsys.core.history import History, HistoryLimits, Move
 from mapsys.core.holes import Known
 from mapsys.core.info_server import InfoServer
@@ -32,6 +33,7 @@ from mapsys.core.resolution import Resolution, Resolver
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.eid import EidPrefix
 from mapsys.store import Store
+from mapsys.wire.address import NoAddress
 from mapsys.wire.ecm import Ecm
 from mapsys.wire.errors import WireError
 from mapsys.wire.info import InfoRequest
@@ -199,6 +201,25 @@ class Engine:
         """What a Map-Request for the EID would be answered, and why."""
         return self._resolver.resolve(eid)
 
+    def explain(self, eid: EidPrefix, now: float) -> Explanation:
+        """What a Map-Request for the EID would be answered, with all that led to it."""
+        settings = self._settings
+        facts = Facts(
+            self._store,
+            self._sites,
+            self._resolver,
+            self._registrar.counts,
+            self.key_uses,
+            LocalAddresses(settings.local),
+            settings.limits,
+            settings.map_servers,
+            settings.petr,
+            settings.path_mtu,
+            self._has_alt,
+            now,
+        )
+        return explain(eid, facts)
+
     def moves(self, eid: EidPrefix, now: float) -> list[Move]:
         """What is remembered of moves of the EID, and of prefixes around it, newest first."""
         return self._history.of(eid, now)
@@ -354,6 +375,8 @@ class Engine:
         return [replace(e, repeat=Repeat.NEVER) if isinstance(e, Send) else e for e in effects]
 
     def _answer(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
+        if all(isinstance(rloc, NoAddress) for rloc in question.request.itr_rlocs):
+            return [Dropped(question.asker, "MapRequest", Drop.NO_ITR_RLOC)]
         if self._settings.map_resolver and not question.over_alt:
             return self._map_resolver.resolve(question, eids, now)
         return self._map_server.answer(question, eids, now)

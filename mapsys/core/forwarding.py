@@ -23,15 +23,23 @@ def etr_host(mapping: Mapping, question: Question, local: LocalAddresses) -> str
 
     A protected question goes only to an ETR that can sign its answer.
     """
-    loopback = ipaddress.ip_address(question.local.host).is_loopback
+    over_loopback = ipaddress.ip_address(question.local.host).is_loopback
+    protected = question.protection is not None
+    return best_etr_host(mapping, local, over_loopback=over_loopback, protected=protected)
+
+
+def best_etr_host(
+    mapping: Mapping, local: LocalAddresses, *, over_loopback: bool, protected: bool
+) -> str | None:
+    """The same for any question. over_loopback: it came that way, so it may go on that way."""
     families = local.families
     best: tuple[int, str] | None = None
     for registration in split(mapping)[0]:
-        if question.protection and not Details.unpack(registration.details).security_capable:
+        if protected and not Details.unpack(registration.details).security_capable:
             continue
         for rloc in read_record(registration.record).rlocs:
             host = forwarding_host(rloc, families)
-            if host is None or not is_unicast(host, loopback=loopback):
+            if host is None or not is_unicast(host, loopback=over_loopback):
                 continue
             if Endpoint(host, CONTROL_PORT) in local.endpoints:
                 continue

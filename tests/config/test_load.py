@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from mapsys.config.model import (
     NO_RATE_LIMITS,
     Config,
     Control,
+    HistoryConfig,
     LocatorConfig,
     MapServerConfig,
     RateLimit,
     SiteRateLimits,
 )
 from mapsys.config.sites import SITES
-from mapsys.core import limiter, site
+from mapsys.core import history, limiter, site
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix
 from tests.config.files import GOOD, SITE, put
@@ -47,6 +49,7 @@ map-server:
   petr: [{address: 192.0.2.99, priority: 2}]
   rtrs: [{address: 192.0.2.80}, {address: 2001:db8::80, key-id: 7, secret: a-laboratory-secret-3}]
   info-requests: any
+  history: {moves-per-eid: 3, moves: 7, retention: 2d}
 map-resolver: {map-servers: [192.0.2.1, "[2001:db8::1]:4343"]}
 sites:
   - name: site-one
@@ -129,6 +132,7 @@ def test_every_setting_arrives_in_the_model(tmp_path: Path) -> None:
     assert server.rtrs[1].secret is not None
     assert server.rtrs[1].secret.reveal() == b"a-laboratory-secret-3"
     assert server.info_requests == "any"
+    assert server.history == HistoryConfig(3, 7, 172_800)
     assert config.map_resolver is not None
     assert config.map_resolver.map_servers == (
         Endpoint("192.0.2.1", 4342),
@@ -183,6 +187,15 @@ def test_a_site_may_be_without_a_budget(tmp_path: Path) -> None:
     (one,) = load(put(tmp_path, GOOD + SITE + "    rate-limits: default\n    pitr: answer\n")).sites
     assert one.rate_limits is None
     assert one.pitr is None
+
+
+def test_no_history_is_kept_where_it_is_off(tmp_path: Path) -> None:
+    server = load(put(tmp_path, GOOD.replace("{}", "{history: off}"))).map_server
+    assert server is not None
+    assert server.history is None
+    assert HistoryConfig() == HistoryConfig(
+        *dataclasses.astuple(history.HistoryLimits())  # the core's own defaults
+    )
 
 
 def test_a_static_mapping_may_be_in_any_instance(tmp_path: Path) -> None:

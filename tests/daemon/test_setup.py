@@ -12,6 +12,7 @@ from mapsys.config.load import load
 from mapsys.config.model import Config
 from mapsys.config_source import ConfigSource
 from mapsys.core.effects import Endpoint
+from mapsys.core.history import HistoryLimits
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
 from mapsys.core.relay_path import Rtr
 from mapsys.core.site import ProxyReply, Replay
@@ -40,6 +41,7 @@ map-server:
   petr: [{address: 192.0.2.99}]
   rtrs: [{address: 192.0.2.80}, {address: 192.0.2.81, key-id: 7, secret: rtr-secret}]
   info-requests: any
+  history: {retention: 1d}
   rate-limits: {requests-per-source: 7/s burst 9}
 map-resolver: {map-servers: [192.0.2.7:4342]}
 sites:
@@ -103,6 +105,9 @@ def test_the_servers_settings_reach_the_core(tmp_path: Path) -> None:
     assert settings.rtrs[1].key.key_id == 7
     assert "rtr-secret" not in repr(settings)
     assert settings.answer_unsigned_info
+    assert settings.history == HistoryLimits(retention_seconds=86_400)
+    forgetful = FULL.replace("history: {retention: 1d}", "history: off")
+    assert settings_of(loaded(tmp_path, forgetful), LOCAL, WALL_OFFSET).history is None
 
 
 def test_a_plain_site_follows_the_map_server_section(tmp_path: Path) -> None:
