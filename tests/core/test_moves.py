@@ -194,6 +194,17 @@ def test_two_xtrs_that_register_the_same_set_agree() -> None:
     assert len(world.answer("10.1.1.1").records[0].rlocs) == 2
 
 
+def test_xtrs_behind_one_address_are_told_apart_by_their_xtr_id() -> None:
+    world = World()
+    a = Etr(host="192.0.2.1", xtr_id=b"\x01" * 16, nonces=itertools.count(900))
+    b = Etr(host="192.0.2.1", xtr_id=b"\x02" * 16, nonces=itertools.count(5))
+    world.register(a, record("10.1.0.0/16", "192.0.2.1"), merge_request=True)
+    world.register(b, record("10.1.0.0/16", "192.0.2.2"), merge_request=True)
+    assert len(world.store) == 2
+    assert of(Withdrawn, world.register(b, record("10.1.0.0/16", ttl=0), merge_request=True))
+    assert where(world) == ["192.0.2.1"]
+
+
 def test_merging_publishes_the_sorted_union_and_tells_the_others() -> None:
     world = World()
     a, b = xtr(1), xtr(2)

@@ -386,6 +386,24 @@ def test_an_itr_rloc_that_cannot_be_reached_is_passed_over() -> None:
     assert drop_reason(effects) == "no-itr-rloc"
 
 
+@pytest.mark.parametrize("eid", ["10.1.2.3", "10.9.9.9", "172.16.0.1"])
+def test_without_any_itr_rloc_nobody_is_asked_and_nothing_answered(eid: str) -> None:
+    world = registered(
+        record("10.1.0.0/16", "192.0.2.1"),
+        proxy=False,
+        map_servers=(Endpoint("192.0.2.20", 4342),),
+    )
+    assert drop_reason(world.ask(eid, itr_rlocs=[NoAddress(), NoAddress()])) == "no-itr-rloc"
+
+
+def test_an_answer_leaves_from_the_address_that_was_asked() -> None:
+    other = Endpoint("192.0.2.11", 4342)
+    world = registered(record("10.1.0.0/16", "192.0.2.1"), local=(SERVER, other))
+    for asked in (SERVER, other):
+        (send,) = of(Send, world.hear(map_request_in_ecm("10.1.2.3"), ITR, asked))
+        assert send.source == asked
+
+
 def test_a_reply_never_goes_to_one_of_our_own_sockets() -> None:
     world = registered(record("10.1.0.0/16", "192.0.2.1"))
     request = map_request("10.1.2.3", itr_rlocs=[ip_address(SERVER.host)]).octets()
