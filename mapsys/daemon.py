@@ -36,6 +36,7 @@ from mapsys.net.journal_files import JournalError
 from mapsys.net.log import Event, Logger, open_log
 from mapsys.net.log_limit import LogLimit
 from mapsys.net.loop import run as run_on_loop
+from mapsys.net.loop_lag import LoopLag
 from mapsys.net.notify_socket import NotifySocket, watchdog_interval_seconds
 from mapsys.net.recorder import Recorder
 from mapsys.net.shell import Record, Shell
@@ -165,7 +166,9 @@ class Daemon:
             record=record,
         )
         self._effect_log = EffectLog(log, LogLimit())
+        self._lag = LoopLag()
         self._http = self._http_process(config)
+        self._poller = self._poller_process(config)
         self._fold = Child(
             "fold", [sys.executable, "-m", "mapsys.net.fold", str(config.state)], log
         )
@@ -173,6 +176,11 @@ class Daemon:
             store, self._engine, self._datapath, self._shell, self._children_away
         )
         self._view.use(config)
+        self._view.histograms |= {
+            "map_request_duration_seconds": self._shell.request_seconds,
+            "journal_commit_duration_seconds": self._commits.seconds,
+            "event_loop_lag_seconds": self._lag.seconds,
+        }
         self._query: query.QueryServer | None = None
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
@@ -187,6 +195,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         self._shell.subscribe(self._view.ledger.observe)
+        self._shell.subscribe(self._view.site_states.observe)
         self._shell.subscribe(self._effect_log.observe)
         self._listen(self._config)
         if self._config.http is not None:
@@ -199,8 +208,9 @@ class Daemon:
             ) from error
         self._shell.carry_out(self._engine.settle(time.monotonic()))
         self._shell.start()
-        self._fold.start()
-        self._http.start()
+        for child in self._children():
+            child.start()
+        self._lag.start()
         self._view.condition.serving = True
         self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._reloads())]
         self._tell_ready()
@@ -219,11 +229,12 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._shell.stop()
+        self._lag.stop()
         try:
             await self._commits.close()
         except JournalError as error:
             self._log.error(Event.JOURNAL_FAILED, problem=str(error))
-        await asyncio.gather(self._http.stop(), self._fold.stop())
+        await asyncio.gather(*(child.stop() for child in self._children()))
         if self._query is not None:
             await self._query.close()
         self._datapath.close()
@@ -285,8 +296,19 @@ class Daemon:
             argv += ["--listen", str(config.http.listen)]
         return Child("http", argv, self._log)
 
+    def _poller_process(self, config: Config) -> Child | None:
+        if config.poller is None:
+            return None
+        argv = [sys.executable, "-m", "mapsys.poller", "--state", str(config.state)]
+        return Child("poller", argv, self._log)
+
+    def _children(self) -> list[Child]:
+        """All that should run; the HTTP process comes after those that it tells about."""
+        wanted = (self._fold, self._poller, self._http)
+        return [child for child in wanted if child is not None]
+
     def _children_away(self) -> list[str]:
-        return [child.name for child in (self._http, self._fold) if child.pid is None]
+        return [child.name for child in self._children() if child.pid is None]
 
     # Configuration
 
@@ -345,6 +367,7 @@ class Daemon:
         for line in changes(old, config):
             self._log.info(Event.RELOAD_CHANGE, change=line)
         self._view.condition.last_reload_at = time.time()
+        self._view.condition.reloads += 1
         self._view.condition.reload_refused = None
         dropped = sum(isinstance(effect, Expired) for effect in effects)
         self._log.info(Event.RELOADED, dropped=dropped)
@@ -352,6 +375,12 @@ class Daemon:
             await self._http.stop()
             self._http = self._http_process(config)
             self._http.start()
+        if (config.poller is None) is not (old.poller is None):
+            if self._poller is not None:
+                await self._poller.stop()
+            self._poller = self._poller_process(config)
+            if self._poller is not None:
+                self._poller.start()
 
     def _refuse_reload(self, why: str) -> None:
         self._view.condition.failed_reloads += 1

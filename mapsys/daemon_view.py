@@ -9,16 +9,24 @@ from dataclasses import dataclass, field
 
 import mapsys
 from mapsys.config.dump import dump
-from mapsys.config.model import Config
+from mapsys.config.model import Config, PollerConfig
+from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Engine
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import SiteTable
 from mapsys.datapath.contract import Datapath
-from mapsys.eid import EidPrefix
+from mapsys.eid import EidPrefix, Family
+from mapsys.histogram import Histogram
 from mapsys.net.shell import Shell
 from mapsys.query_ledger import SiteLedger
+from mapsys.query_measures import histogram_row, samples
+from mapsys.query_measures_rows import MeasuresRow, PollerRow
 from mapsys.query_rows import ListenRow, StatusRow
+from mapsys.site_states import SiteStates
 from mapsys.store import Store
+
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where to ask a socket that is bound to every address."""
 
 ROLES = {"map_server": "map-server", "map_resolver": "map-resolver"}
 
@@ -38,6 +46,7 @@ class Condition:
 
     started_at: float = field(default_factory=time.time)
     last_reload_at: float = field(default_factory=time.time)
+    reloads: int = 0
     failed_reloads: int = 0
     reload_refused: str | None = None
     journal_problem: str | None = None
@@ -58,7 +67,10 @@ class DaemonView:
         """children_away: names of the child processes that should run and do not."""
         self.store = store
         self.ledger = SiteLedger()
+        self.site_states = SiteStates(store)
         self.condition = Condition()
+        self.histograms: dict[str, Histogram] = {}
+        """What is measured, by the names of metric families without their prefix."""
         self._engine = engine
         self._datapath = datapath
         self._shell = shell
@@ -68,6 +80,7 @@ class DaemonView:
         """The configuration now in effect."""
         self._config = config
         self._config_hash = hashlib.sha256(dump(config).encode()).hexdigest()[:16]
+        self.site_states.replace(self._engine.sites)
 
     @property
     def sites(self) -> SiteTable:
@@ -85,6 +98,43 @@ class DaemonView:
     def counters(self) -> dict[str, int]:
         """Totals since the start."""
         return self._shell.totals()
+
+    def measures(self) -> MeasuresRow:
+        """Histograms and gauges."""
+        active = {family_name(family): self.store.held(family) for family in Family}
+        return MeasuresRow(
+            histograms={name: histogram_row(one) for name, one in self.histograms.items()},
+            gauges={
+                "registrations_active": samples(active),
+                "sites": samples({one.value: n for one, n in self.site_states.counts().items()}),
+            },
+            reloads=self.condition.reloads,
+            per_site=self._config.metrics.per_site,
+            polled=self._config.poller is not None,
+        )
+
+    def poller(self) -> PollerRow | None:
+        """What the poller is to do; None where there is none."""
+        poller = self._config.poller
+        if poller is None:
+            return None
+        server = self._config.map_server
+        return PollerRow(
+            map_resolvers=[(one.host, one.port) for one in self._polled(poller)],
+            eids=[eid.pack() for eid in poller.eids] or None,
+            interval_seconds=poller.interval_seconds,
+            timeout_seconds=poller.timeout_seconds,
+            slow_milliseconds=poller.slow_milliseconds,
+            keep_dumps=poller.keep_dumps,
+            petr=[] if server is None else [one.address for one in server.petr],
+        )
+
+    def _polled(self, poller: PollerConfig) -> tuple[Endpoint, ...]:
+        """Whom to ask: those named, else this node at the first address it listens at."""
+        if poller.map_resolvers:
+            return poller.map_resolvers
+        host, port = self._datapath.listening()[0].address
+        return (Endpoint(LOOPBACK.get(host, host), port),)
 
     def status(self) -> StatusRow:
         """The daemon as a whole."""
@@ -130,6 +180,11 @@ class DaemonView:
         if granted < asked:
             problems.append(small_buffer(granted, asked))
         return problems
+
+
+def family_name(family: Family) -> str:
+    """``ipv4``, ``multicast-ipv6`` and so on."""
+    return family.name.lower().replace("_", "-")
 
 
 def small_buffer(granted: int, asked: int) -> str:

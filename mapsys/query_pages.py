@@ -15,6 +15,14 @@ from mapsys.core.resolution import Resolution
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.eid import EidPrefix, Family
 from mapsys.query_ledger import LastRefusal, SiteLedger
+from mapsys.query_measures import SLICE_SECONDS, measures, site_states
+from mapsys.query_measures_rows import (
+    MeasuresQuestion,
+    MeasuresRow,
+    PollerQuestion,
+    PollerRow,
+    SiteStatesQuestion,
+)
 from mapsys.query_rows import (
     PAGE_ROWS_LIMIT,
     Answer,
@@ -36,12 +44,10 @@ from mapsys.query_rows import (
     StatusQuestion,
     StatusRow,
 )
+from mapsys.site_states import SiteStates
 from mapsys.store import Mapping, Registration, Store
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.records import EidRecord
-
-SLICE_SECONDS: Final = 0.002
-"""Work done before the loop gets its turn: about one full batch of datagrams."""
 
 SCAN_BATCH: Final = 32
 """Mappings fetched at once, after a start with few: most sites register a handful."""
@@ -77,6 +83,8 @@ class QuerySource(Protocol):
     def ledger(self) -> SiteLedger: ...
     @property
     def sites(self) -> SiteTable: ...
+    @property
+    def site_states(self) -> SiteStates: ...
 
     def clocks(self) -> tuple[float, float]:
         """The core's clock and Unix time, read together."""
@@ -89,6 +97,12 @@ class QuerySource(Protocol):
 
     def counters(self) -> Totals[str, int]:
         """Totals since the start, by the flat names of ``datapath.counters``."""
+
+    def measures(self) -> MeasuresRow:
+        """Histograms and gauges."""
+
+    def poller(self) -> PollerRow | None:
+        """What the poller is to do; None where there is none."""
 
 
 class _Pace:
@@ -123,6 +137,12 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return await _registrations(question, source)
             case LookupQuestion():
                 return _lookup(question, source)
+            case MeasuresQuestion():
+                return await measures(source)
+            case SiteStatesQuestion():
+                return await site_states(question, source)
+            case PollerQuestion():
+                return source.poller() or Declined("no-poller", "no poller: section is configured")
     except _BadCursor:
         return Declined("bad-cursor", "the cursor is not one that was handed out; start again")
 

@@ -10,6 +10,15 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from mapsys.query_measures_rows import (
+    MeasuresQuestion,
+    MeasuresRow,
+    PollerQuestion,
+    PollerRow,
+    SiteStatesPage,
+    SiteStatesQuestion,
+)
+
 PAGE_ROWS_LIMIT: Final = 500
 """Rows in one page at most, whatever was asked for."""
 
@@ -68,6 +77,9 @@ Question = (
     | SiteQuestion
     | RegistrationsQuestion
     | LookupQuestion
+    | MeasuresQuestion
+    | SiteStatesQuestion
+    | PollerQuestion
 )
 
 
@@ -202,10 +214,24 @@ class LookupRow(msgspec.Struct, frozen=True, tag="lookup"):
 
 
 class Declined(msgspec.Struct, frozen=True, tag="declined"):
-    """No answer. reason: "malformed-question", "bad-cursor", "unknown-site" or "failed"."""
+    """No answer.
+
+    reason: "malformed-question", "bad-cursor", "unknown-site", "no-poller" or "failed".
+    """
 
     reason: str
     detail: str
 
 
-Answer = StatusRow | CountersRow | SitesPage | SiteRow | RegistrationsPage | LookupRow | Declined
+Answer = (
+    StatusRow
+    | CountersRow
+    | SitesPage
+    | SiteRow
+    | RegistrationsPage
+    | LookupRow
+    | MeasuresRow
+    | SiteStatesPage
+    | PollerRow
+    | Declined
+)

@@ -20,11 +20,14 @@ from mapsys.core.engine import Engine, Settings
 from mapsys.core.limiter import Limits
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import EidRule, LispSite, SiteKey, SiteTable
+from mapsys.daemon_view import family_name
 from mapsys.datapath.counters import Counters
-from mapsys.eid import EidPrefix
+from mapsys.eid import EidPrefix, Family
 from mapsys.query import SOCKET_NAME, QueryServer, serve
 from mapsys.query_ledger import SiteLedger
+from mapsys.query_measures_rows import HistogramRow, MeasuresRow, PollerRow, SampleRow
 from mapsys.query_rows import ListenRow, StatusRow
+from mapsys.site_states import SiteStates
 from mapsys.store_pure import PureStore
 from mapsys.wire.auth import Key
 
@@ -60,6 +63,9 @@ class Node:
         self.state = state
         self.store = PureStore()
         self.ledger = SiteLedger()
+        self.site_states = SiteStates(self.store)
+        self.per_site = False
+        self.poller_row: PollerRow | None = None
         self.started_at = time.time()
         self.not_ready: list[str] = []
         self._counters = Counters()
@@ -71,6 +77,7 @@ class Node:
             wall_offset=time.time() - time.monotonic(),
         )
         self.engine = Engine(self.store, settings, lambda: secrets.randbits(64))
+        self.site_states.replace(self.engine.sites)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._up = threading.Event()
@@ -88,6 +95,26 @@ class Node:
 
     def counters(self) -> dict[str, int]:
         return self._counters.totals()
+
+    def measures(self) -> MeasuresRow:
+        counts = self.site_states.counts()
+        return MeasuresRow(
+            histograms={
+                "map_request_duration_seconds": HistogramRow([0.001, 0.01], [7, 2, 1], 0.25)
+            },
+            gauges={
+                "registrations_active": [
+                    SampleRow([family_name(family)], self.store.held(family)) for family in Family
+                ],
+                "sites": [SampleRow([state.value], n) for state, n in counts.items()],
+            },
+            reloads=3,
+            per_site=self.per_site,
+            polled=self.poller_row is not None,
+        )
+
+    def poller(self) -> PollerRow | None:
+        return self.poller_row
 
     def status(self) -> StatusRow:
         return StatusRow(
@@ -111,6 +138,7 @@ class Node:
         now = time.monotonic()
         effects = self.engine.handle(Datagram(data, source, self.endpoint), now)
         self.ledger.observe(effects, now)
+        self.site_states.observe(effects, now)
         self._counters.fold(effects)
         return effects
 
