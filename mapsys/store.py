@@ -149,9 +149,6 @@ class Store(Protocol):
     def held(self, family: Family) -> int:
         """How many of them are for EID-Prefixes of one family; counted as they come and go."""
 
-    def held(self, family: Family) -> int:
-        """How many of them are for EID-Prefixes of one family; counted as they come and go."""
-
     @property
     def ticket(self) -> int:
         """Names the change log as it stands: a Map-Notify that waits for it carries this."""

@@ -44,7 +44,6 @@ class PureStore:
         """The first slot of each prefix's chain."""
         self._held = Contributions()
         self._held_of = dict.fromkeys(Family, 0)
-        self._held_of = dict.fromkeys(Family, 0)
         self._deadlines = Deadlines()
         self._nonces: dict[bytes, int] = {}
         self._superseded = Superseded()
@@ -55,9 +54,6 @@ class PureStore:
 
     def __len__(self) -> int:
         return len(self._held)
-
-    def held(self, family: Family) -> int:
-        return self._held_of[family]
 
     def held(self, family: Family) -> int:
         return self._held_of[family]
@@ -88,7 +84,6 @@ class PureStore:
         )
         if slot is None:
             slot = self._held.add(contribution, digest, after=first)
-            self._held_of[eid.family] += 1
             self._held_of[eid.family] += 1
             changed = True
         else:
@@ -129,7 +124,6 @@ class PureStore:
         if published is None:
             published = self._held.read(first, eid).published
         remaining = self._held.release(first, slot)
-        self._held_of[eid.family] -= 1
         self._held_of[eid.family] -= 1
         self._deadlines.clear(slot)
         if remaining is None:
