@@ -28,22 +28,27 @@ class ExportPolicy:
     def __init__(self, config: AltConfig, imports: ImportPolicy) -> None:
         self._config = config
         self._imports = imports
+        self._own_ends = {
+            (t.name, family): t.own_address(family) for t in config.tunnels for family in t.families
+        }
 
     def outgoing(self, tunnel: Tunnel, route: Route) -> PathAttributes | None:
         """The attributes a neighbour is told a route with; None: it is not told."""
         prefix = route.prefix
         if (
             prefix.is_host
-            or prefix.family not in tunnel.families
             or route.peer == tunnel.name
             or tunnel.peer_as in route.as_path
             or not self._may_leave(tunnel, route)
         ):
             return None
+        next_hop = self._own_ends.get((tunnel.name, prefix.family))
+        if next_hop is None:
+            return None
         internal = tunnel.peer_as == self._config.own_as
         return PathAttributes(
             as_path=route.as_path if internal else (self._config.own_as, *route.as_path),
-            next_hop=tunnel.own_address(prefix.family),
+            next_hop=next_hop,
             origin=route.origin,
             communities=route.attributes.communities,
         )
@@ -52,9 +57,8 @@ class ExportPolicy:
         """The default route of a child that gets nothing else."""
         if tunnel.role is not Role.CHILD or tunnel.export is not Export.DEFAULT:
             return None
-        if family not in tunnel.families:
-            return None
-        return PathAttributes((self._config.own_as,), tunnel.own_address(family))
+        next_hop = self._own_ends.get((tunnel.name, family))
+        return None if next_hop is None else PathAttributes((self._config.own_as,), next_hop)
 
     def _may_leave(self, tunnel: Tunnel, route: Route) -> bool:
         prefix = route.prefix

@@ -47,6 +47,11 @@ class ImportPolicy:
         self.delegations = Delegations(config.delegations)
         self._here = frozenset((config.name, *config.siblings))
         self._remotes = [t.remote_as_eid(config.instance_id) for t in config.tunnels]
+        self._far_ends = {
+            (t.name, family): t.peer_address(family)
+            for t in config.tunnels
+            for family in t.families
+        }
         self._served = [
             d.block
             for d in config.delegations
@@ -86,7 +91,7 @@ class ImportPolicy:
             return "as-loop"
         if tunnel.peer_as != self.config.own_as and attributes.as_path[:1] != (tunnel.peer_as,):
             return "first-as"
-        if family not in tunnel.families or attributes.next_hop != tunnel.peer_address(family):
+        if attributes.next_hop != self._far_ends.get((tunnel.name, family)):
             return "next-hop"
         return None
 

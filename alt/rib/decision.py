@@ -8,7 +8,7 @@ Source: RFC 4271, 9.1.2.2; RFC 6836, 4.3 (the AS path is the only metric).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Final
 
@@ -26,12 +26,14 @@ LOCAL_PREF: Final[dict[Role, int]] = {
 """Down before across before up: the way to the holder never takes a detour."""
 
 
-def best(routes: Iterable[Route]) -> Route | None:
+def best(routes: Sequence[Route]) -> Route | None:
     """The route to use, or None where there is none.
 
     A stand-in for an aggregate loses to the aggregate itself. MED compares only
     routes of one neighbouring AS, hence first among those, then between them.
     """
+    if len(routes) == 1:
+        return routes[0]
     of_as: dict[int, Route] = {}
     for route in routes:
         neighbor_as = route.as_path[0] if route.as_path else 0
