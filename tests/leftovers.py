@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,36 +27,40 @@ def namespaces() -> frozenset[str]:
     return frozenset(p.name for p in _NETNS_FOLDER.iterdir() if p.name.startswith(NAMESPACE_PREFIX))
 
 
-def session_processes(session: str) -> list[str]:
-    """ "pid: command line" of each live process of the session except this one."""
-    found = []
+def _processes() -> Iterator[tuple[int, list[bytes], str]]:
+    """(PID, environment at its start, command line) of what runs, as far as we may see it."""
     for folder in Path("/proc").glob("[0-9]*"):
-        if int(folder.name) == os.getpid():
-            continue
         try:
             environment = (folder / "environ").read_bytes().split(b"\0")
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
         except OSError:
             continue  # ended meanwhile, or another user's
-        if f"{SESSION_VARIABLE}={session}".encode() not in environment or not command:
-            continue
-        if not any(name in command for name in _PYTHON_OWN):
-            found.append(f"{folder.name}: {command[:160]}")
-    return found
+        yield int(folder.name), environment, command
+
+
+def _is_of(session: str, environment: list[bytes]) -> bool:
+    return f"{SESSION_VARIABLE}={session}".encode() in environment
+
+
+def session_processes(session: str) -> list[str]:
+    """PID and command line of each live process of the session except this one."""
+    return [
+        f"{pid}: {command[:160]}"
+        for pid, environment, command in _processes()
+        if pid != os.getpid()
+        and command
+        and _is_of(session, environment)
+        and not any(name in command for name in _PYTHON_OWN)
+    ]
 
 
 def other_session_runs(session: str) -> bool:
     """Whether another test session runs on this machine: namespaces may then be its own."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        for variable in environment:
-            name, _, value = variable.partition(b"=")
-            if name == SESSION_VARIABLE.encode() and value != session.encode():
-                return True
-    return False
+    ours = (os.getpid(), os.getppid())
+    return any(
+        "pytest" in command and pid not in ours and not _is_of(session, environment)
+        for pid, environment, command in _processes()
+    )
 
 
 def leftovers(session: str, namespaces_before: frozenset[str]) -> list[str]:
