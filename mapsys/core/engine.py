@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from mapsys.core import static
+from mapsys.core.alt_entry import AltArrival, address_towards
 from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
 from mapsys.core.details import Details
 from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Repeat, Send
@@ -29,6 +31,7 @@ from mapsys.core.reasons import Drop
 from mapsys.core.registrar import Registrar
 from mapsys.core.relay import Relay
 from mapsys.core.relay_path import Rtr, Rtrs
+from mapsys.core.replay import mark_octets
 from mapsys.core.resolution import Resolution, Resolver
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.eid import EidPrefix
@@ -37,6 +40,7 @@ from mapsys.wire.address import NoAddress
 from mapsys.wire.ecm import Ecm
 from mapsys.wire.errors import WireError
 from mapsys.wire.info import InfoRequest
+from mapsys.wire.ip import parse_ip_udp
 from mapsys.wire.map_notify import MapNotifyAck
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.map_request import MapRequest
@@ -93,16 +97,19 @@ class Engine:
         *,
         has_alt: Callable[[int], bool] = lambda _instance_id: False,
         also_known: Sequence[Known] = (),
+        may_deny: Callable[[EidPrefix], bool] = lambda _eid: True,
     ) -> None:
         """fresh_nonce: 64 random bits. has_alt: whether an instance-ID has an ALT.
 
-        also_known: tables of EID-Prefixes that exist elsewhere. Raises ValueError
-        where two sites share a name or a prefix.
+        also_known: tables of EID-Prefixes that exist elsewhere. may_deny: whether
+        they are complete around an EID. Raises ValueError where two sites share a
+        name or a prefix.
         """
         self._store = store
         self._fresh_nonce = fresh_nonce
         self._has_alt = has_alt
         self._also_known = tuple(also_known)
+        self._may_deny = may_deny
         self._notifies = NotifyQueue()
         self._pubsub = PubSub(store)
         self.key_uses = KeyUses()
@@ -118,7 +125,9 @@ class Engine:
         rtrs = Rtrs(settings.rtrs)
         history = History(self._store, settings.history, settings.wall_offset)
         lisp_sec = settings.lisp_sec
-        resolver = Resolver(self._store, sites, settings.authority, self._also_known)
+        resolver = Resolver(
+            self._store, sites, settings.authority, self._also_known, self._may_deny
+        )
         registrar = Registrar(
             self._store,
             sites,
@@ -220,6 +229,29 @@ class Engine:
         )
         return explain(eid, facts)
 
+    def nonce_remembered(self, site_name: str, key_id: int, xtr_id: bytes | None) -> int | None:
+        """The highest nonce accepted from an xTR, where one is remembered.
+
+        xtr_id: None for the nonce that all xTRs of the key share which send none.
+        Raises LookupError, in words, where there is no such site or key.
+        """
+        return self._store.nonce_mark(self._mark(site_name, key_id, xtr_id))
+
+    def forget_nonce(self, site_name: str, key_id: int, xtr_id: bytes | None) -> None:
+        """Let an xTR that lost its nonce start again; see ``nonce_remembered``.
+
+        Until it registers again, a Map-Register recorded from it could be replayed.
+        """
+        self._store.forget_nonce(self._mark(site_name, key_id, xtr_id))
+
+    def _mark(self, site_name: str, key_id: int, xtr_id: bytes | None) -> bytes:
+        site = self._sites.named(site_name)
+        if site is None:
+            raise LookupError(f"no site is called {site_name!r}")
+        if site.key(key_id) is None:
+            raise LookupError(f"{site_name} has no key-id {key_id}")
+        return mark_octets(site_name, key_id, xtr_id)
+
     def moves(self, eid: EidPrefix, now: float) -> list[Move]:
         """What is remembered of moves of the EID, and of prefixes around it, newest first."""
         return self._history.of(eid, now)
@@ -271,6 +303,42 @@ class Engine:
             case InfoRequest():
                 return self._info_server.answer(message, datagram, now)
         return [Dropped(datagram.source, type(message).__name__, Drop.UNEXPECTED_TYPE)]
+
+    def handle_from_alt(self, arrival: AltArrival, now: float) -> list[Effect]:
+        """Answer a Map-Request that has come to its last hop on the ALT.
+
+        As ``handle``. What an ETR is given is the packet as it came; answers go to
+        an ITR-RLOC over the underlay.
+
+        Source: RFC 6836, 3 and 5.2; RFC 9301, 8.3.
+        """
+        source = arrival.source
+        local = address_towards(source, LocalAddresses(self._settings.local))
+        if local is None:
+            return [Dropped(source, "MapRequest", Drop.NO_ITR_RLOC)]
+        try:
+            message = decode(arrival.data)
+            parse_ip_udp(arrival.packet)
+        except WireError as error:
+            return [Dropped(source, _type_name(arrival.data), error.reason)]
+        question = partial(Question, asker=source, local=local, over_alt=True, hole=arrival.hole)
+        match message:
+            case MapRequest():
+                return self._ask(
+                    question(message, reply_port=source.port, packet=arrival.packet), now
+                )
+            case Ecm(message=MapRequest() as request):
+                port = message.inner_header.source_port
+                return self._ask(
+                    question(
+                        request,
+                        reply_port=port,
+                        packet=message.inner,
+                        security=message.security,
+                    ),
+                    now,
+                )
+        return [Dropped(source, type(message).__name__, Drop.UNEXPECTED_TYPE)]
 
     def next_deadline(self) -> float | None:
         """When ``expire`` has something to do next."""
@@ -375,7 +443,9 @@ class Engine:
         return [replace(e, repeat=Repeat.NEVER) if isinstance(e, Send) else e for e in effects]
 
     def _answer(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
-        if all(isinstance(rloc, NoAddress) for rloc in question.request.itr_rlocs):
+        nowhere = all(isinstance(rloc, NoAddress) for rloc in question.request.itr_rlocs)
+        # Without an address it can still be the end of a subscription at another Map-Server.
+        if nowhere and not wants_subscription(question.request):
             return [Dropped(question.asker, "MapRequest", Drop.NO_ITR_RLOC)]
         if self._settings.map_resolver and not question.over_alt:
             return self._map_resolver.resolve(question, eids, now)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from mapsys.core.alt_entry import onto_the_alt
 from mapsys.core.effects import Answered, Dropped, Effect, Endpoint, Inject, Send
 from mapsys.core.forwarding import inner_packet
 from mapsys.core.lisp_sec_answers import alt_datagram, onward_data
@@ -15,7 +16,7 @@ from mapsys.core.map_server import MESSAGE, MapServer
 from mapsys.core.questions import LocalAddresses, Question
 from mapsys.core.reasons import Drop
 from mapsys.core.resolution import Outcome, Resolver
-from mapsys.eid import EidPrefix
+from mapsys.eid import EidPrefix, Family
 from mapsys.wire.ecm import Ecm
 
 DUPLICATE_SECONDS: Final = 1.0
@@ -84,10 +85,13 @@ class MapResolver:
             security = onward_data(
                 question.protection, question.request.nonce, self._lisp_sec.onward
             )
-        if self._has_alt(eid.instance_id) and not question.over_alt:
+        if self._has_alt(eid.instance_id) and eid.family in (Family.IPV4, Family.IPV6):
+            datagram = onto_the_alt(question, eid, packet, self._local)
+            if datagram is None:
+                return [Dropped(question.asker, MESSAGE, Drop.NO_ALT_SOURCE)]
             if security is not None:
-                packet = alt_datagram(packet, security)
-            return [Answered(eid, "alt"), Inject(packet, eid, eid.instance_id)]
+                datagram = alt_datagram(datagram, security)
+            return [Answered(eid, "alt"), Inject(datagram, eid, eid.instance_id)]
         others = [e for e in self._map_servers if e.host != question.asker.host]
         if not others:
             return [Dropped(question.asker, MESSAGE, Drop.NOT_AUTHORITATIVE)]

@@ -117,6 +117,16 @@ class MapServer:
         The A bit changes nothing for a protected question: where one ETR asked for
         proxy replies, it gets one (RFC 9303, 6.7).
         """
+        hole = question.hole
+        if hole is not None:
+            return Resolution(
+                eid,
+                Outcome.NEGATIVE,
+                Why.ALT_HOLE,
+                negative=hole.prefix,
+                action=hole.action,
+                ttl_minutes=hole.ttl_minutes,
+            )
         answer = self._resolver.resolve(eid, from_pitr=question.request.pitr)
         if (
             answer.outcome is Outcome.PROXY_REPLY

@@ -9,8 +9,22 @@ from functools import lru_cache
 
 from mapsys.core.effects import Endpoint
 from mapsys.core.lisp_sec import Protection
+from mapsys.eid import EidPrefix
 from mapsys.wire.address import Address, Ipv4, Ipv6
 from mapsys.wire.map_request import MapRequest
+from mapsys.wire.records import Action
+
+
+@dataclass(frozen=True, slots=True)
+class AltHole:
+    """What the ALT knows of an EID that nobody announces there.
+
+    prefix: the largest around the EID that holds nothing else.
+    """
+
+    prefix: EidPrefix
+    action: Action
+    ttl_minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +36,8 @@ class Question:
     reply_port: the Map-Request's own UDP source port (RFC 9301, 5 and 5.5).
     packet: the inner IP packet with the Map-Request, to be passed on as it is;
     None where it came without one.
-    over_alt: it came over the ALT, so it is not to be sent there again.
+    over_alt: it came over the ALT, so it is not to be sent there again. hole: the
+    ALT has brought it here as to the aggregator of a hole.
     security: the ECM's authentication data as received. protection: what came out
     of it, where LISP-SEC is in use; the answer is to be protected with it.
     """
@@ -35,6 +50,7 @@ class Question:
     over_alt: bool = False
     security: bytes | None = None
     protection: Protection | None = None
+    hole: AltHole | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class Drop(StrEnum):
     NOT_A_MAP_RESOLVER = "not-a-map-resolver"
     NOT_A_MAP_SERVER = "not-a-map-server"
     NOT_AUTHORITATIVE = "not-authoritative"
+    NO_ALT_SOURCE = "no-alt-source"
     RATE_LIMITED = "rate-limited"
     UNKNOWN_NOTIFY = "unknown-notify"
     NOT_AN_RTR = "not-an-rtr"

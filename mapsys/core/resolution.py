@@ -5,7 +5,7 @@ Map-Requests, ``lookup`` and ``explain`` all ask this one place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -48,6 +48,8 @@ class Why(StrEnum):
     NOT_LISP = "no site holds it: a hole in what this server has authority for"
     POLICY = "the site's policy denies it to this asker"
     NOT_OURS = "outside what this server has authority for"
+    NOT_YET = "no route to it so far, and the ALT's routes are not complete yet"
+    ALT_HOLE = "aggregated on the ALT here, and nobody announces it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +81,19 @@ class Resolver:
         sites: SiteTable,
         authority: Sequence[EidPrefix],
         also_known: Sequence[Known] = (),
+        may_deny: Callable[[EidPrefix], bool] = lambda _eid: True,
     ) -> None:
         """authority: where this server may say that something is not there; empty: anywhere.
 
         also_known: further tables of EID-Prefixes that exist, such as the ALT's.
+        may_deny: whether those are complete around an EID, so that what they do not
+        hold does not exist.
         """
         self._store = store
         self._sites = sites
         self._authority = tuple(authority)
         self._known: tuple[Known, ...] = (store, sites, *also_known)
+        self._may_deny = may_deny
 
     def resolve(self, eid: EidPrefix, *, from_pitr: bool = False) -> Resolution:
         """The answer to a question about an EID or EID-Prefix.
@@ -142,6 +148,8 @@ class Resolver:
         if bound is None:
             return Resolution(eid, Outcome.ELSEWHERE, Why.NOT_OURS)
         hole = common_hole(eid, bound.length, self._known)
+        if hole is not None and not self._may_deny(eid):
+            return Resolution(eid, Outcome.ELSEWHERE, Why.NOT_YET)
         if hole is not None:
             return self._negative(eid, Why.NOT_LISP, hole, TTL_NOT_LISP_MINUTES)
         # Something knows the EID, or parts of the prefix: the ALT has a route to it.
