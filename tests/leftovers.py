@@ -32,7 +32,13 @@ def _processes() -> Iterator[tuple[int, list[bytes], str]]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             environment = (folder / "environ").read_bytes().split(b"\0")
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            command = (
+                (folder / "cmdline")
+                .read_bytes()
+                .replace(b"\0", b" ")
+                .decode("utf-8", "replace")
+                .strip()
+            )
         except OSError:
             continue  # ended meanwhile, or another user's
         yield int(folder.name), environment, command
