@@ -28,6 +28,7 @@ from mapsys.core.engine import Engine, Settings
 from mapsys.core_setup import settings_of
 from mapsys.daemon_view import DaemonView, small_buffer
 from mapsys.datapath.pure import PureDatapath
+from mapsys.net.audit import AuditTrail
 from mapsys.net.children import Child
 from mapsys.net.commit_queue import CommitQueue
 from mapsys.net.effect_log import EffectLog
@@ -40,6 +41,7 @@ from mapsys.net.loop_lag import LoopLag
 from mapsys.net.notify_socket import NotifySocket, watchdog_interval_seconds
 from mapsys.net.recorder import Recorder
 from mapsys.net.shell import Record, Shell
+from mapsys.nonce_orders import NonceOrders
 from mapsys.start_error import StartError, cannot_listen, require_free_tcp
 from mapsys.store_pure import PureStore
 
@@ -173,7 +175,14 @@ class Daemon:
             "fold", [sys.executable, "-m", "mapsys.net.fold", str(config.state)], log
         )
         self._view = DaemonView(
-            store, self._engine, self._datapath, self._shell, self._children_away
+            store,
+            self._engine,
+            self._datapath,
+            self._shell,
+            self._children_away,
+            nonce_orders=NonceOrders(
+                self._engine, AuditTrail(config.state), log, lambda: self._shell.carry_out(())
+            ),
         )
         self._view.use(config)
         self._view.histograms |= {

@@ -12,12 +12,17 @@ from mapsys.config.dump import dump
 from mapsys.config.model import Config, PollerConfig
 from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Engine
+from mapsys.core.explain import Explanation
+from mapsys.core.history import Move
+from mapsys.core.key_uses import KeyUses
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import SiteTable
 from mapsys.datapath.contract import Datapath
 from mapsys.eid import EidPrefix, Family
 from mapsys.histogram import Histogram
 from mapsys.net.shell import Shell
+from mapsys.nonce_orders import NonceOrders
+from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_measures import histogram_row, samples
 from mapsys.query_measures_rows import MeasuresRow, PollerRow
@@ -63,6 +68,8 @@ class DaemonView:
         datapath: Datapath,
         shell: Shell,
         children_away: Callable[[], list[str]],
+        *,
+        nonce_orders: NonceOrders,
     ) -> None:
         """children_away: names of the child processes that should run and do not."""
         self.store = store
@@ -75,6 +82,7 @@ class DaemonView:
         self._datapath = datapath
         self._shell = shell
         self._children_away = children_away
+        self._nonce_orders = nonce_orders
 
     def use(self, config: Config) -> None:
         """The configuration now in effect."""
@@ -94,6 +102,23 @@ class DaemonView:
     def resolve(self, eid: EidPrefix) -> Resolution:
         """What a Map-Request for the EID would be answered, and why."""
         return self._engine.resolve(eid)
+
+    def explain(self, eid: EidPrefix) -> Explanation:
+        """The same with all that led to it."""
+        return self._engine.explain(eid, time.monotonic())
+
+    def moves(self, eid: EidPrefix) -> list[Move]:
+        """What is remembered of moves, newest first."""
+        return self._engine.moves(eid, time.monotonic())
+
+    @property
+    def key_uses(self) -> KeyUses:
+        """When each key was used last."""
+        return self._engine.key_uses
+
+    async def forget_nonce(self, order: ForgetNonce) -> NonceForgotten:
+        """Let an xTR start again; see ``query_keys``."""
+        return await self._nonce_orders.forget(order)
 
     def counters(self) -> dict[str, int]:
         """Totals since the start."""

@@ -14,6 +14,10 @@ from mapsys.core.effects import Endpoint
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.eid import EidPrefix, Family
+from mapsys.query_explain import Explaining, explained, history
+from mapsys.query_explain_rows import ExplainQuestion, HistoryQuestion
+from mapsys.query_keys import KeySource, keys
+from mapsys.query_keys_rows import ForgetNonce, KeysQuestion
 from mapsys.query_ledger import LastRefusal, SiteLedger
 from mapsys.query_measures import SLICE_SECONDS, measures, site_states
 from mapsys.query_measures_rows import (
@@ -74,7 +78,7 @@ _FLAG_NAMES: Final = (
 )
 
 
-class QuerySource(Protocol):
+class QuerySource(Explaining, KeySource, Protocol):
     """The daemon, as the query socket sees it. Every call is short and never waits."""
 
     @property
@@ -137,6 +141,14 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return await _registrations(question, source)
             case LookupQuestion():
                 return _lookup(question, source)
+            case ExplainQuestion():
+                return explained(question, source)
+            case HistoryQuestion():
+                return history(question, source)
+            case KeysQuestion():
+                return _keys(question, source)
+            case ForgetNonce():
+                return await _forget_nonce(question, source)
             case MeasuresQuestion():
                 return await measures(source)
             case SiteStatesQuestion():
@@ -162,6 +174,23 @@ async def _site(question: SiteQuestion, source: QuerySource) -> SiteRow | Declin
     if site is None:
         return Declined("unknown-site", f"no site is called {question.name!r}")
     return await _site_row(site, source, _Pace())
+
+
+def _keys(question: KeysQuestion, source: QuerySource) -> Answer:
+    site = source.sites.named(question.site)
+    if site is None:
+        return Declined("unknown-site", f"no site is called {question.site!r}")
+    return keys(site, source)
+
+
+async def _forget_nonce(order: ForgetNonce, source: QuerySource) -> Answer:
+    try:
+        return await source.forget_nonce(order)
+    except LookupError as error:
+        known = source.sites.named(order.site) is not None
+        return Declined("unknown-key" if known else "unknown-site", str(error.args[0]))
+    except OSError as error:
+        return Declined("failed", f"nothing was done: the audit trail cannot be written: {error}")
 
 
 async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow:

@@ -10,6 +10,8 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
+from mapsys.query_keys_rows import ForgetNonce, KeysPage, KeysQuestion, NonceForgotten
 from mapsys.query_measures_rows import (
     MeasuresQuestion,
     MeasuresRow,
@@ -77,6 +79,10 @@ Question = (
     | SiteQuestion
     | RegistrationsQuestion
     | LookupQuestion
+    | ExplainQuestion
+    | HistoryQuestion
+    | KeysQuestion
+    | ForgetNonce
     | MeasuresQuestion
     | SiteStatesQuestion
     | PollerQuestion
@@ -216,7 +222,8 @@ class LookupRow(msgspec.Struct, frozen=True, tag="lookup"):
 class Declined(msgspec.Struct, frozen=True, tag="declined"):
     """No answer.
 
-    reason: "malformed-question", "bad-cursor", "unknown-site", "no-poller" or "failed".
+    reason: "malformed-question", "bad-cursor", "unknown-site", "unknown-key", "no-poller"
+    or "failed".
     """
 
     reason: str
@@ -230,6 +237,10 @@ Answer = (
     | SiteRow
     | RegistrationsPage
     | LookupRow
+    | ExplainRow
+    | HistoryPage
+    | KeysPage
+    | NonceForgotten
     | MeasuresRow
     | SiteStatesPage
     | PollerRow

@@ -52,6 +52,8 @@ class Event(StrEnum):
     """A subscription was made or ended: change, eid, xtr."""
     PUBLICATIONS_LOST = "publications-lost"
     """Subscribers will not hear of some changes: count."""
+    NONCE_FORGOTTEN = "nonce-forgotten"
+    """An operator let an xTR start again: site, key_id, xtr_id, nonce, by (user id)."""
     SUPPRESSED = "suppressed"
     """Lines held back in the last interval: of (event), about (what they shared), suppressed."""
     FAULT = "fault"

@@ -7,6 +7,7 @@ can talk to it as to a daemon.
 from __future__ import annotations
 
 import asyncio
+import io
 import secrets
 import socket
 import threading
@@ -17,13 +18,20 @@ from typing import Self
 
 from mapsys.core.effects import Datagram, Effect, Endpoint, Send
 from mapsys.core.engine import Engine, Settings
+from mapsys.core.explain import Explanation
+from mapsys.core.history import Move
+from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Limits
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import EidRule, LispSite, SiteKey, SiteTable
 from mapsys.daemon_view import family_name
 from mapsys.datapath.counters import Counters
 from mapsys.eid import EidPrefix, Family
+from mapsys.net.audit import AuditTrail
+from mapsys.net.log import open_log
+from mapsys.nonce_orders import NonceOrders
 from mapsys.query import SOCKET_NAME, QueryServer, serve
+from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_measures_rows import HistogramRow, MeasuresRow, PollerRow, SampleRow
 from mapsys.query_rows import ListenRow, StatusRow
@@ -78,6 +86,9 @@ class Node:
         )
         self.engine = Engine(self.store, settings, lambda: secrets.randbits(64))
         self.site_states.replace(self.engine.sites)
+        self._nonce_orders = NonceOrders(
+            self.engine, AuditTrail(state), open_log(io.StringIO()), lambda: None
+        )
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._up = threading.Event()
@@ -92,6 +103,19 @@ class Node:
 
     def resolve(self, eid: EidPrefix) -> Resolution:
         return self.engine.resolve(eid)
+
+    def explain(self, eid: EidPrefix) -> Explanation:
+        return self.engine.explain(eid, time.monotonic())
+
+    def moves(self, eid: EidPrefix) -> list[Move]:
+        return self.engine.moves(eid, time.monotonic())
+
+    @property
+    def key_uses(self) -> KeyUses:
+        return self.engine.key_uses
+
+    async def forget_nonce(self, order: ForgetNonce) -> NonceForgotten:
+        return await self._nonce_orders.forget(order)
 
     def counters(self) -> dict[str, int]:
         return self._counters.totals()
