@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -12,8 +13,9 @@ from aiohttp import web
 from mapsys.http import api, health, metrics, page
 from mapsys.http.api import QUERY_CLIENT
 from mapsys.http.limits import BODY_OCTETS_LIMIT, ConnectionLimits
-from mapsys.http.metrics import HTTP_METRICS, HttpMetrics
+from mapsys.http.metrics import HTTP_METRICS, POLL_RESULTS, HttpMetrics
 from mapsys.http.problem import Problem, ProblemError, problem_response
+from mapsys.poller.results import ResultsFile
 from mapsys.query_client import DaemonAway, QueryClient
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,13 +47,14 @@ LIMITS: Final = web.AppKey("limits", list[ConnectionLimits])
 _LOG: Final = logging.getLogger(__name__)
 
 
-def application(client: QueryClient) -> web.Application:
-    """The application over one query client."""
+def application(client: QueryClient, state: Path) -> web.Application:
+    """The application over one query client and state folder."""
     app = web.Application(
         middlewares=[_observed, _with_problems], client_max_size=BODY_OCTETS_LIMIT
     )
     app[QUERY_CLIENT] = client
     app[HTTP_METRICS] = HttpMetrics()
+    app[POLL_RESULTS] = ResultsFile(state)
     app[LIMITS] = []
     for path, handler in ROUTES.items():
         app.router.add_get(path, handler)

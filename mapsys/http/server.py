@@ -28,7 +28,7 @@ class HttpServer:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._client = QueryClient(state / QUERY_SOCKET_NAME)
-        self._app = application(self._client)
+        self._app = application(self._client, state)
         self._runner = web.AppRunner(
             self._app,
             access_log=None,

@@ -199,28 +199,6 @@ def test_health(web: HttpProcess, node: Node) -> None:
     assert reply.json()["not_ready"] == ["the journal is still being read"]
 
 
-def test_metrics_are_prometheus_text(web: HttpProcess) -> None:
-    web.get("/api/v1/status")
-    reply = web.get("/metrics")
-    families = {one.name: one for one in text_string_to_metric_families(reply.body.decode())}
-    samples = {
-        (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in families.values()
-        for sample in family.samples
-    }
-    assert samples[("mapsys_daemon_up",)] == 1
-    assert samples[("mapsys_sites",)] == 2
-    assert samples[("mapsys_registrations_active",)] == 4
-    assert samples[("mapsys_config_reload_failed_total",)] == 2
-    assert samples[("mapsys_registrations_refused_total", ("reason", "not-configured"))] == 1
-    assert samples[("mapsys_registrations_changed_total", ("change", "first"))] == 4
-    route = (("code", "200"), ("route", "/api/v1/status"))
-    assert samples[("mapsys_http_request_duration_seconds_count", *route)] >= 1
-    assert all(family.documentation for family in families.values())
-    wanted = web.get("/metrics", Accept="application/openmetrics-text; version=1.0.0")
-    assert wanted.headers["Content-Type"].startswith("application/openmetrics-text")
-
-
 def test_a_dribbled_header_ends_by_the_deadline(web: HttpProcess) -> None:
     with web.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n")
