@@ -69,8 +69,17 @@ def warnings(root: Value, sites: list[tuple[Value, SiteConfig]], config: Config)
         )
     if (alt := root.child("alt")) is not None:
         yield from alt_warnings(alt, config.alt)
+    held: dict[bytes, str] = {}
     for value, site in sites:
         yield from _site_warnings(value, site, config)
+        for number, key in enumerate(site.keys):
+            other = held.setdefault(key.secret.reveal(), site.name)
+            if other != site.name:
+                # RFC 9301, 5.6: one site's secret must not speak for another.
+                yield _warning(
+                    value.at("keys", number),
+                    f"the secret is that of site {other!r} as well; give each site its own",
+                )
 
 
 def _site_warnings(value: Value, site: SiteConfig, config: Config) -> Iterator[Fault]:
