@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from mapsys.http import SOCKET_NAME
 from mapsys.http.application import ROUTES
