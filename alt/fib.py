@@ -100,5 +100,13 @@ class Fib:
                 shortest = middle + 1
         return eid.truncated(shortest)
 
+    def free_around(self, eid: EidPrefix, shortest: int) -> EidPrefix | None:
+        """The least-specific prefix around the EID that overlaps no entry at all.
+
+        shortest: the length it may not be shorter than. None where an entry covers
+        the EID or lies inside it.
+        """
+        return self._table.hole(eid, shortest)
+
     def _holds_only(self, within: EidPrefix, candidate: EidPrefix) -> bool:
         return all(prefix == within for prefix, _ in self._table.covered(candidate, limit=2))

@@ -6,9 +6,7 @@ import ipaddress
 from typing import Final, NamedTuple
 
 from alt.effects import LocalKind
-from alt.plane_effects import SendNegative
-from mapsys.core.effects import Endpoint
-from mapsys.eid import EidPrefix
+from mapsys.core.questions import AltHole
 from mapsys.wire.address import Address, Ipv4, Ipv6
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.map_reply import MapReply
@@ -36,31 +34,19 @@ minute only (RFC 6836, 4.2; RFC 9301, 8.3 and 8.4 for the times).
 """
 
 
-def negative_map_reply(
-    request: MapRequest,
-    source_port: int,
-    hole: EidPrefix,
-    answer: HoleAnswer,
-    underlay_versions: frozenset[int],
-) -> SendNegative | None:
-    """The answer to a Map-Request, for the first of its ITR-RLOCs that can be reached.
+def negative_map_reply(request: MapRequest, hole: AltHole) -> bytes:
+    """The answer to a Map-Request (RFC 9301, 5.4)."""
+    eid, mask_len = from_eid_prefix(hole.prefix)
+    record = EidRecord(hole.ttl_minutes, eid, mask_len, action=hole.action)
+    return MapReply(request.nonce, (record,)).octets()
 
-    source_port: where the request came from and the answer goes, 1..65535.
-    underlay_versions: the IP versions this node has underlay addresses of.
-    None where no ITR-RLOC can be reached.
 
-    Source: RFC 9301, 5.4; RFC 6836, 5.2: never over the ALT.
+def first_reachable(itr_rlocs: tuple[Address, ...], versions: frozenset[int]) -> str | None:
+    """The ITR-RLOC that an answer goes to, over the underlay alone (RFC 6836, 5.2).
+
+    versions: the IP versions this node has underlay addresses of. None where no
+    ITR-RLOC can be reached.
     """
-    host = _first_reachable(request.itr_rlocs, underlay_versions)
-    if host is None or source_port == 0:
-        return None
-    eid, mask_len = from_eid_prefix(hole)
-    record = EidRecord(answer.ttl_minutes, eid, mask_len, action=answer.action)
-    reply = MapReply(request.nonce, (record,))
-    return SendNegative(reply.octets(), Endpoint(host, source_port), hole, answer.action)
-
-
-def _first_reachable(itr_rlocs: tuple[Address, ...], versions: frozenset[int]) -> str | None:
     for rloc in itr_rlocs:
         if not isinstance(rloc, Ipv4 | Ipv6):
             continue

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Final
 
-from alt.effects import LocalKind, Via
+from alt.effects import Via
 from alt.fib import Fib
-from alt.negative import HOLE_ANSWERS, negative_map_reply
+from alt.negative import HOLE_ANSWERS, first_reachable, negative_map_reply
 from alt.plane_datagram import (
     AltDatagram,
     destination_of,
@@ -32,13 +32,16 @@ from alt.plane_effects import (
 from alt.plane_question import read_question
 from alt.plane_reasons import PlaneDrop
 from alt.plane_recent import RecentRequests
+from alt.plane_trace import NO_ROUTE, VIA, Hop, hop_report, traces
 from mapsys.core.effects import Endpoint
 from mapsys.core.limiter import Rate, TokenBuckets
+from mapsys.core.questions import AltHole
 from mapsys.eid import EidPrefix
 from mapsys.wire.cursor import Reader
 from mapsys.wire.ecm import Ecm
 from mapsys.wire.errors import WireError
 from mapsys.wire.map_request import MapRequest
+from mapsys.wire.records import Action
 
 BOTH_VERSIONS: Final = frozenset({4, 6})
 
@@ -75,6 +78,7 @@ class AltPlane:
     hole is one: an aggregator that has not yet heard End-of-RIB from everybody
     keeps silent instead (RFC 4724, 2).
     underlay_versions: the IP versions that Negative Map-Replies can leave by.
+    node: this node's name, for who traces.
     """
 
     def __init__(
@@ -84,12 +88,15 @@ class AltPlane:
         may_deny: Callable[[EidPrefix], bool],
         limits: PlaneLimits | None = None,
         underlay_versions: frozenset[int] = BOTH_VERSIONS,
+        *,
+        node: str = "",
     ) -> None:
         limits = PlaneLimits() if limits is None else limits
         self._instance_id = instance_id
         self._fib = fib
         self._may_deny = may_deny
         self._underlay_versions = underlay_versions
+        self._node = node
         self._own: frozenset[bytes] = frozenset()
         self._recent = RecentRequests()
         self._tunnel_budget = TokenBuckets(limits.per_tunnel)
@@ -99,6 +106,15 @@ class AltPlane:
     def own_addresses(self, addresses: Iterable[bytes]) -> None:
         """Be told the packed inner addresses of all tunnels: the stack's, not the ALT's."""
         self._own = frozenset(addresses)
+
+    def hop(self, destination: bytes) -> Hop:
+        """What this node does with Map-Requests for a packed EID."""
+        entry = self._fib.longest_match(destination)
+        if entry is None:
+            return Hop(self._node, self._fib.host(destination), NO_ROUTE)
+        prefix, target = entry
+        does = f"{VIA}{target.tunnel}" if isinstance(target, Via) else target.kind
+        return Hop(self._node, prefix, does)
 
     def packet(self, tunnel: str, packet: bytes, now: float) -> list[PlaneEffect]:
         """Deal with an inner packet that came through a tunnel.
@@ -137,6 +153,8 @@ class AltPlane:
             raise PlaneDrop("duplicate")
         if not self._itr_budget.take(datagram.source, now):
             raise PlaneDrop("itr-limit")
+        if traces(datagram):
+            return self._report(datagram, now)
         return self._route(tunnel, datagram, now)
 
     def _route(self, tunnel: str | None, datagram: AltDatagram, now: float) -> PlaneEffect:
@@ -155,10 +173,10 @@ class AltPlane:
             return _deliver(tunnel, datagram, eid)
         if not self._may_deny(eid):
             raise PlaneDrop("premature-negative")
+        hole = AltHole(self._fib.hole(eid, within=prefix), *HOLE_ANSWERS[target.kind])
         if datagram.is_ecm:
-            # Its negative answer takes the Map-Server's keys (RFC 9303, 6.7).
-            return _deliver(tunnel, datagram, eid)
-        return self._negative(datagram, target.kind, self._fib.hole(eid, within=prefix), now)
+            return _deliver(tunnel, datagram, eid, hole)
+        return self._negative(datagram, hole, now)
 
     def _way_up(self, prefix: EidPrefix) -> Via:
         up = self._fib.way_up(prefix)
@@ -177,27 +195,39 @@ class AltPlane:
         if not question.covers(datagram.destination):
             raise PlaneDrop("wrong-eid")
 
-    def _negative(
-        self, datagram: AltDatagram, kind: LocalKind, hole: EidPrefix, now: float
-    ) -> SendNegative:
-        negative = negative_map_reply(
-            MapRequest.read(Reader(datagram.payload)),
-            datagram.source_port,
-            hole,
-            HOLE_ANSWERS[kind],
-            self._underlay_versions,
+    def _negative(self, datagram: AltDatagram, hole: AltHole, now: float) -> SendNegative:
+        request = MapRequest.read(Reader(datagram.payload))
+        destination = self._destination(request, datagram, now)
+        return SendNegative(
+            negative_map_reply(request, hole), destination, hole.prefix, hole.action
         )
-        if negative is None:
+
+    def _report(self, datagram: AltDatagram, now: float) -> SendNegative:
+        self._check_question(datagram)
+        request = MapRequest.read(Reader(datagram.payload))
+        destination = self._destination(request, datagram, now)
+        hop = self.hop(datagram.destination)
+        return SendNegative(
+            hop_report(request.nonce, hop), destination, hop.prefix, Action.NO_ACTION
+        )
+
+    def _destination(self, request: MapRequest, datagram: AltDatagram, now: float) -> Endpoint:
+        """Where a negative answer goes. Raises PlaneDrop."""
+        host = first_reachable(request.itr_rlocs, self._underlay_versions)
+        if host is None or datagram.source_port == 0:
             raise PlaneDrop("no-itr-rloc")
-        if not self._negative_budget.take(negative.destination.host, now):
+        if not self._negative_budget.take(host, now):
             raise PlaneDrop("negative-limit")
-        return negative
+        return Endpoint(host, datagram.source_port)
 
 
-def _deliver(tunnel: str | None, datagram: AltDatagram, eid: EidPrefix) -> Deliver:
+def _deliver(
+    tunnel: str | None, datagram: AltDatagram, eid: EidPrefix, hole: AltHole | None = None
+) -> Deliver:
     source = datagram.source
     host = inet_ntop(AF_INET if len(source) == 4 else AF_INET6, source)
-    return Deliver(datagram.payload, Endpoint(host, datagram.source_port), eid, tunnel)
+    asker = Endpoint(host, datagram.source_port)
+    return Deliver(datagram.payload, asker, eid, tunnel, datagram.packet, hole)
 
 
 def _forward(tunnel: str | None, via: Via, datagram: AltDatagram) -> Forward:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mapsys.core.effects import Endpoint
+from mapsys.core.questions import AltHole
 from mapsys.eid import EidPrefix
 
 
@@ -21,13 +22,17 @@ class Deliver(NamedTuple):
     data: the UDP payload: a Map-Request, or LISP-SEC's ECM around one.
     source: the RLOC and port it came from, which the ALT leaves as they were.
     eid: what it was routed by: a host EID-Prefix of this ALT's instance-ID.
-    tunnel: None where this node's own Map-Resolver asked.
+    tunnel: None where this node's own Map-Resolver asked. packet: all of it, from
+    its IP header on, as received. hole: what it is to be denied with, for which
+    LISP-SEC takes the Map-Server's keys (RFC 9303, 6.7).
     """
 
     data: bytes
     source: Endpoint
     eid: EidPrefix
     tunnel: str | None
+    packet: bytes
+    hole: AltHole | None = None
 
 
 class SendNegative(NamedTuple):

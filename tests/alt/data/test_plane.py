@@ -21,6 +21,7 @@ from alt.plane_reasons import PLANE_REASONS
 from alt.plane_recent import SUPPRESS_SECONDS, RecentRequests
 from mapsys.core.effects import Endpoint
 from mapsys.core.limiter import Rate
+from mapsys.core.questions import AltHole
 from mapsys.eid import EidPrefix
 from mapsys.wire.cursor import Reader
 from mapsys.wire.ip import parse_ip_udp
@@ -102,7 +103,8 @@ def test_a_request_for_an_own_site_is_delivered_as_it_came(eid: str) -> None:
     packet = alt_packet(eid, source_port=61000)
     header, payload = parse_ip_udp(packet)
     effect = only(plane().packet("arin", packet, 0.0))
-    assert effect == Deliver(payload, Endpoint(header.source, 61000), EidPrefix.parse(eid), "arin")
+    asker = Endpoint(header.source, 61000)
+    assert effect == Deliver(payload, asker, EidPrefix.parse(eid), "arin", packet)
 
 
 def test_lisp_secs_ecm_travels_and_arrives_like_a_bare_request() -> None:
@@ -116,7 +118,9 @@ def test_lisp_secs_ecm_travels_and_arrives_like_a_bare_request() -> None:
 
 def test_a_hole_met_by_lisp_secs_ecm_is_the_map_servers_to_answer() -> None:
     packet = alt_packet("198.18.4.1", secured("198.18.4.1"))
-    assert isinstance(only(plane().packet("arin", packet, 0.0)), Deliver)
+    delivered = only(plane().packet("arin", packet, 0.0))
+    assert isinstance(delivered, Deliver)
+    assert delivered.hole == AltHole(EidPrefix.parse("198.18.4.0/24"), Action.DROP, 1)
     early = plane(complete=False).packet("arin", packet, 0.0)
     assert reason(early) == "premature-negative"
 
