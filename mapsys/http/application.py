@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from mapsys.http import api, health, metrics, page
+from mapsys.http import api, explain, health, keys, metrics, page
 from mapsys.http.api import QUERY_CLIENT
 from mapsys.http.limits import BODY_OCTETS_LIMIT, ConnectionLimits
 from mapsys.http.metrics import HTTP_METRICS, POLL_RESULTS, HttpMetrics
@@ -24,8 +24,11 @@ ROUTES: Final[dict[str, Handler]] = {
     "/api/v1/status": api.status,
     "/api/v1/sites": api.sites,
     "/api/v1/sites/{name}": api.site,
+    "/api/v1/sites/{name}/keys": keys.keys,
     "/api/v1/registrations": api.registrations,
     "/api/v1/lookup/{eid:.+}": api.lookup,
+    "/api/v1/explain/{eid:.+}": explain.explain,
+    "/api/v1/history/{eid:.+}": explain.history,
     "/livez": health.livez,
     "/readyz": health.readyz,
     "/version": health.version,
@@ -34,6 +37,11 @@ ROUTES: Final[dict[str, Handler]] = {
     "/problems/{slug}": page.problem_page,
 }
 """All of them take GET (and HEAD) only."""
+
+ORDERS: Final[dict[str, Handler]] = {
+    "/api/v1/sites/{name}/keys/{key_id}/forget-nonce": keys.forget_nonce,
+}
+"""All of them take POST only."""
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -58,6 +66,8 @@ def application(client: QueryClient, state: Path) -> web.Application:
     app[LIMITS] = []
     for path, handler in ROUTES.items():
         app.router.add_get(path, handler)
+    for path, handler in ORDERS.items():
+        app.router.add_post(path, handler)
     return app
 
 

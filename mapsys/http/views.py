@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from mapsys.advice import advice
 from mapsys.eid import EidPrefix
 from mapsys.query_rows import (
     ListenRow,
@@ -61,7 +62,7 @@ class SiteEidView(msgspec.Struct, frozen=True):
 
 
 class RefusalView(msgspec.Struct, frozen=True):
-    """The last Map-Register of a site that was refused, and why."""
+    """The last Map-Register of a site that was refused or dropped, why, and what to do."""
 
     at: str
     source: str
@@ -69,6 +70,7 @@ class RefusalView(msgspec.Struct, frozen=True):
     instance_id: int | None
     reason: str
     detail: str
+    what_to_do: str
 
 
 class SiteView(msgspec.Struct, frozen=True):
@@ -226,4 +228,5 @@ def _refusal_view(row: RefusalRow) -> RefusalView:
         instance_id=None if prefix is None else prefix.instance_id,
         reason=row.reason,
         detail=row.detail,
+        what_to_do=advice(row.reason),
     )

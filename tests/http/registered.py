@@ -30,15 +30,23 @@ def records(*prefixes: str, rloc: str = "127.0.0.2", ttl: int = 1440) -> tuple[E
 
 
 def register(
-    node: Node, *prefixes: str, secret: bytes = SECRET, proxy_map_reply: bool = True
+    node: Node,
+    *prefixes: str,
+    secret: bytes = SECRET,
+    proxy_map_reply: bool = True,
+    algorithm_id: int = 2,
+    xtr_id: bytes | None = None,
+    rloc: str = "127.0.0.2",
 ) -> list[Effect]:
     """Register at the node; what the engine did."""
     config = EtrConfig(
         map_server=node.endpoint,
-        records=records(*prefixes),
+        records=records(*prefixes, rloc=rloc),
         key=Key(secret),
         key_id=1,
-        algorithm_id=2,
+        algorithm_id=algorithm_id,
+        xtr_id=xtr_id,
+        site_id=None if xtr_id is None else bytes(8),
         proxy_map_reply=proxy_map_reply,
     )
     sent = Etr(config, lambda: next(_NONCES)).start(time.monotonic())

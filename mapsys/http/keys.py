@@ -1,0 +1,146 @@
+"""``/api/v1/sites/{name}/keys``: a site's keys, and letting an xTR start again with any nonce."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from mapsys.http import parameters
+from mapsys.http.api import QUERY_CLIENT, json_response
+from mapsys.http.problem import Problem, ProblemError
+from mapsys.http.views import ALGORITHM_NAMES, timestamp
+from mapsys.query_client import QueryDeclined
+from mapsys.query_keys_rows import ForgetNonce, KeyRow, KeysPage, KeysQuestion, NonceForgotten
+
+XTR_ID_OCTETS: Final = 16
+
+_PEER: Final = struct.Struct("iII")
+"""Process, user and group id, as the system gives them for the other end of a Unix socket."""
+
+_DECLINED: Final = {
+    "unknown-site": Problem.UNKNOWN_SITE,
+    "unknown-key": Problem.UNKNOWN_KEY,
+    "failed": Problem.NOT_DONE,
+}
+
+
+class KeyUseView(msgspec.Struct, frozen=True):
+    """Accepted Map-Registers since the start. secret: "current" or "next"."""
+
+    secret: str
+    times: int
+    last_used_at: str
+
+
+class KeyView(msgspec.Struct, frozen=True):
+    """One key-id of a site; secrets are never shown."""
+
+    key_id: int
+    algorithms: list[str]
+    holder: str | None
+    not_before: str | None
+    not_after: str | None
+    valid_now: bool
+    has_next_secret: bool
+    uses: list[KeyUseView]
+
+
+class KeysView(msgspec.Struct, frozen=True):
+    """``/api/v1/sites/{name}/keys``; ``next`` is always null."""
+
+    items: list[KeyView]
+    next: str | None = None
+
+
+class ForgetNonceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is posted. xtr_id: 32 hexadecimal digits, or left out."""
+
+    xtr_id: str | None = None
+
+
+class ForgottenView(msgspec.Struct, frozen=True):
+    """The nonce that was remembered, and is no more."""
+
+    nonce: int
+
+
+async def keys(request: web.Request) -> web.Response:
+    """The keys of a site."""
+    parameters.only(request.query, ())
+    question = KeysQuestion(request.match_info["name"])
+    try:
+        page = await request.app[QUERY_CLIENT].ask(question, KeysPage)
+    except QueryDeclined as declined:
+        raise _problem(declined) from declined
+    return json_response(KeysView([_key_view(row) for row in page.rows]))
+
+
+async def forget_nonce(request: web.Request) -> web.Response:
+    """Forget the nonce of an xTR; over the Unix socket only, whose mode says who may."""
+    parameters.only(request.query, ())
+    pid, uid = _peer(request)
+    order = ForgetNonce(
+        site=request.match_info["name"],
+        key_id=_key_id(request.match_info["key_id"]),
+        xtr_id=_xtr_id(await request.read()),
+        uid=uid,
+        pid=pid,
+    )
+    try:
+        done = await request.app[QUERY_CLIENT].ask(order, NonceForgotten)
+    except QueryDeclined as declined:
+        raise _problem(declined) from declined
+    if done.nonce is None:
+        raise ProblemError(Problem.NO_NONCE, "no nonce is remembered there; any is accepted")
+    return json_response(ForgottenView(done.nonce))
+
+
+def _problem(declined: QueryDeclined) -> Exception:
+    problem = _DECLINED.get(declined.reason)
+    return declined if problem is None else ProblemError(problem, str(declined))
+
+
+def _peer(request: web.Request) -> tuple[int, int]:
+    """Process and user id at the other end. Raises ProblemError where it came by TCP."""
+    connection = None if request.transport is None else request.transport.get_extra_info("socket")
+    if connection is None or connection.family != socket.AF_UNIX:
+        raise ProblemError(
+            Problem.NOT_OVER_TCP, "use http.sock in the state folder: 'mapsys key' does"
+        )
+    octets = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+    pid, uid, _gid = _PEER.unpack(octets)
+    return pid, uid
+
+
+def _key_id(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255:
+        return int(text)
+    raise ProblemError(Problem.INVALID_PARAMETER, f"key-id {text!r}; allowed: 0 to 255")
+
+
+def _xtr_id(body: bytes) -> bytes | None:
+    try:
+        text = msgspec.json.decode(body or b"{}", type=ForgetNonceBody).xtr_id
+        xtr_id = None if text is None else bytes.fromhex(text)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ProblemError(Problem.INVALID_REQUEST, f"the body: {error}") from error
+    if xtr_id is not None and len(xtr_id) != XTR_ID_OCTETS:
+        raise ProblemError(Problem.INVALID_REQUEST, "xtr_id: 32 hexadecimal digits")
+    return xtr_id
+
+
+def _key_view(row: KeyRow) -> KeyView:
+    return KeyView(
+        key_id=row.key_id,
+        algorithms=[ALGORITHM_NAMES[algorithm_id] for algorithm_id in row.algorithm_ids],
+        holder=row.holder,
+        not_before=None if row.not_before is None else timestamp(row.not_before),
+        not_after=None if row.not_after is None else timestamp(row.not_after),
+        valid_now=row.valid_now,
+        has_next_secret=row.has_next_secret,
+        uses=[KeyUseView(use.secret, use.times, timestamp(use.last_used_at)) for use in row.uses],
+    )
