@@ -66,12 +66,13 @@ def main() -> int:
         failed = not names or min(lines, branches) < GATE_PERCENT
         below += failed
         print(f"{part:22}{lines:9.1f} {branches:10.1f}{'   below the gate' if failed else ''}")
-        if failed:
-            for name in names:
-                missing = files[name]["missing_lines"]
-                branches_missing = files[name]["missing_branches"]
-                if missing or branches_missing:
-                    print(f"  {name}: lines {missing}, branches {branches_missing}")
+        for name in names if failed else ():
+            summary = files[name]["summary"]
+            missed = summary["missing_lines"], summary["missing_branches"]
+            if any(missed):
+                print(f"  {name}: {missed[0]} lines and {missed[1]} branches missed")
+    if below:
+        print("which ones: .venv/bin/coverage report -m --include 'mapsys/...'")
     return 1 if below else 0
 
 
