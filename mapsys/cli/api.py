@@ -27,6 +27,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FAILURES: Final[dict[str, type[click.ClickException]]] = {
     "unknown-site": NotFound,
+    "unknown-key": NotFound,
+    "no-nonce": NotFound,
     "invalid-eid": click.UsageError,
     "invalid-parameter": click.UsageError,
     "daemon-away": Unreachable,
@@ -55,12 +57,18 @@ class Api:
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """One resource; the path's parts are already quoted."""
+        return self._exchange("GET", f"{path}?{urlencode(query)}" if query else path, None)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Give an order; the path's parts are already quoted."""
+        return self._exchange("POST", path, json.dumps(body))
+
+    def _exchange(self, method: str, target: str, body: str | None) -> dict[str, Any]:
         connection = self._connect()
-        target = f"{path}?{urlencode(query)}" if query else path
         try:
-            connection.request("GET", target, headers={"Accept": "application/json"})
+            connection.request(method, target, body, {"Accept": "application/json"})
             response = connection.getresponse()
-            body = response.read()
+            octets = response.read()
         except (OSError, http.client.HTTPException) as error:
             said = str(error) or type(error).__name__
             raise Unreachable(
@@ -68,7 +76,7 @@ class Api:
             ) from error
         finally:
             connection.close()
-        answer = self._decoded(body)
+        answer = self._decoded(octets)
         if response.status != http.client.OK:
             raise self._failure(response.status, answer)
         return answer

@@ -17,6 +17,8 @@ COMMANDS: Final = {
     "sites": "mapsys.cli.sites",
     "registrations": "mapsys.cli.registrations",
     "lookup": "mapsys.cli.lookup",
+    "explain": "mapsys.cli.explain",
+    "key": "mapsys.cli.key",
     "lig": "mapsys.cli.lig",
     "register": "mapsys.cli.register",
 }

@@ -131,7 +131,7 @@ def _about_site(match: tuple[LispSite, EidRule] | None, facts: Facts) -> Iterato
     if rule.accept_more_specifics:
         held = facts.counts.held(rule)
         takes = f"{held} of at most {rule.more_specifics_limit} more-specifics registered"
-    yield Reason(Topic.SITE, f"site {site.name} holds it by {rule.prefix}, {takes}")
+    yield Reason(Topic.SITE, f"{site.name} holds it by {rule.prefix}, {takes}")
     if not site.enabled:
         yield Reason(Topic.SITE, "the site is switched off: its Map-Registers are refused")
     if site.deny_action is not None:

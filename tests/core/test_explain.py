@@ -43,7 +43,7 @@ def test_a_registered_eid_is_explained_from_the_site_to_the_limit() -> None:
     explanation = explained(world, "10.1.7.7")
     assert explanation.rule == EidPrefix.parse("10.1.0.0/16")
     assert [(reason.topic.value, reason.text) for reason in explanation.reasons] == [
-        ("site", "site one holds it by 10.1.0.0/16, 1 of at most 10000 more-specifics registered"),
+        ("site", "one holds it by 10.1.0.0/16, 1 of at most 10000 more-specifics registered"),
         (
             "registration",
             f"10.1.7.0/24 is registered by xTR {'01' * 16} from 192.0.2.1:4342 under key-id 0"
@@ -76,7 +76,7 @@ def test_a_hole_is_explained_by_authority_or_by_its_site() -> None:
     (inside,) = said(world, "10.2.1.1", Topic.AUTHORITY)
     assert inside.startswith("10.2.0.0/16 is the largest part")
     assert said(world, "10.2.1.1", Topic.SITE) == [
-        "site two holds it by 10.2.0.0/16, registered exactly or not at all"
+        "two holds it by 10.2.0.0/16, registered exactly or not at all"
     ]
     negative = said(world, "10.2.1.1", Topic.ANSWER)
     assert negative[-1] == "the Map-Reply is negative: 10.2.0.0/16, natively-forward, 1 min"
