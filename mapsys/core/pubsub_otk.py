@@ -60,22 +60,16 @@ def derived_association(question: Question) -> Association:
     names the key-id that the One-Time Key was wrapped under. Raises ValueError
     where the question has none.
     """
-    otk, security = _otk(question), question.security
-    if security is None:
-        raise ValueError("the question has no LISP-SEC data")
-    data = EcmSecurity.parse(security)
-    secret = otk
+    if question.protection is None or question.security is None:
+        raise ValueError("the question has no One-Time Key")
+    data = EcmSecurity.parse(question.security)
+    secret = question.protection.itr_otk
     if data.wrap_id != KeyWrapId.NULL_KEY_WRAP_128:
         nonce = question.request.nonce.to_bytes(8, "big")
-        secret = hkdf_sha256(otk + nonce, b"", b"", OTK_OCTETS)
+        secret = hkdf_sha256(secret + nonce, b"", b"", OTK_OCTETS)
     return Association(data.key_id, ALGORITHM_ID, Key(secret), secret)
 
 
-def _otk(question: Question) -> bytes:
-    if question.protection is None:
-        raise ValueError("the question has no One-Time Key")
-    return question.protection.itr_otk
-
-
 def _digest(question: Question) -> bytes:
-    return hashlib.sha256(_DIGEST_LABEL + _otk(question)).digest()[:DIGEST_OCTETS]
+    otk = b"" if question.protection is None else question.protection.itr_otk
+    return hashlib.sha256(_DIGEST_LABEL + otk).digest()[:DIGEST_OCTETS]

@@ -120,9 +120,15 @@ class Requests:
 
     def _join(self, asked: Asked, eid: EidPrefix) -> Decision:
         answer = self._resolver.resolve(eid, from_pitr=asked.question.request.pitr)
-        if answer.outcome in (Outcome.ELSEWHERE, Outcome.FORWARD):
+        # Of a prefix that is known in parts only, the answer is about its first EID.
+        is_about_all = answer.eid == eid
+        if answer.outcome is Outcome.ELSEWHERE:
             return None
-        if answer.why is Why.POLICY or not self._settings.allows(asked.xtr_id, eid):
+        if answer.outcome is Outcome.FORWARD and is_about_all:
+            return None
+        if not self._settings.allows(asked.xtr_id, eid):
+            return Action.DROP_POLICY_DENIED
+        if answer.why is Why.POLICY and is_about_all:
             return Action.DROP_POLICY_DENIED
         if asked.association is None:
             return Action.DROP_AUTH_FAILURE

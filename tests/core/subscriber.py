@@ -82,7 +82,8 @@ class Xtr:
         """Send a Map-Request with N bits, and give back what the server does."""
         if nonce is None:
             self.last_nonce += 1
-            known = [self.nonces.get(EidPrefix.parse(eid), 0) + 1 for eid in eids]
+            asked = [EidPrefix.parse(eid) for eid in eids]
+            known = [seen + 1 for held, seen in self.nonces.items() if any(map(held.covers, asked))]
             nonce = max([self.last_nonce, *known])
         self.last_nonce = nonce
         self.outstanding.add(nonce)
@@ -148,11 +149,15 @@ class Xtr:
 
     def hears_of(self, seconds: float = 0.0, *, acknowledges: bool = True) -> list[MapNotify]:
         """Let time pass, and give back what came; acknowledged unless told otherwise."""
-        heard = self.hears(self.world.pass_time(seconds))
-        if acknowledges:
-            for notify in heard:
+        heard = []
+        end = self.world.now + seconds
+        while True:
+            batch = self.hears(self.world.pass_time(min(1.0, end - self.world.now)))
+            heard += batch
+            for notify in batch if acknowledges else ():
                 assert self.acknowledges(notify) == []
-        return heard
+            if self.world.now >= end:
+                return heard
 
     def locators(self, eid: str) -> list[str] | None:
         """What the map-cache has for exactly this EID-Prefix."""
