@@ -195,7 +195,14 @@ class Xtr:
         self.socket.bind(("::1" if ":" in server.host else "127.0.0.1", 0))
         self.nonce = 1000
 
-    def register(self, prefix: str, *, key: Key = KEY, rloc: str = "192.0.2.9") -> bytes:
+    def register(
+        self,
+        prefix: str,
+        *,
+        key: Key = KEY,
+        rloc: str = "192.0.2.9",
+        xtr_id: bytes | None = None,
+    ) -> bytes:
         """Send a Map-Register that asks for a Map-Notify and proxy replies."""
         self.nonce += 1
         eid, mask_len = from_eid_prefix(EidPrefix.parse(prefix))
@@ -209,6 +216,8 @@ class Xtr:
             (record,),
             proxy_map_reply=True,
             want_map_notify=True,
+            xtr_id=xtr_id,
+            site_id=None if xtr_id is None else bytes(8),
         )
         signed = key.sign(message.octets())
         self.socket.sendto(signed, self.server)
