@@ -1,47 +1,25 @@
-"""The HTTP application: every route, and what surrounds each request."""
+"""The HTTP application: the routes, and what surrounds each request."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
-from mapsys.http import api, explain, health, keys, metrics, page
 from mapsys.http.api import QUERY_CLIENT
+from mapsys.http.guard import guarded
 from mapsys.http.limits import BODY_OCTETS_LIMIT, ConnectionLimits
 from mapsys.http.metrics import HTTP_METRICS, POLL_RESULTS, HttpMetrics
+from mapsys.http.openapi import DOCUMENT, document
 from mapsys.http.problem import Problem, ProblemError, problem_response
+from mapsys.http.route import Handler
+from mapsys.http.routes import ROUTES
 from mapsys.poller.results import ResultsFile
 from mapsys.query_client import DaemonAway, QueryClient
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-ROUTES: Final[dict[str, Handler]] = {
-    "/api/v1/status": api.status,
-    "/api/v1/sites": api.sites,
-    "/api/v1/sites/{name}": api.site,
-    "/api/v1/sites/{name}/keys": keys.keys,
-    "/api/v1/registrations": api.registrations,
-    "/api/v1/lookup/{eid:.+}": api.lookup,
-    "/api/v1/explain/{eid:.+}": explain.explain,
-    "/api/v1/history/{eid:.+}": explain.history,
-    "/livez": health.livez,
-    "/readyz": health.readyz,
-    "/version": health.version,
-    "/metrics": metrics.metrics,
-    "/": page.page,
-    "/problems/{slug}": page.problem_page,
-}
-"""All of them take GET (and HEAD) only."""
-
-ORDERS: Final[dict[str, Handler]] = {
-    "/api/v1/sites/{name}/keys/{key_id}/forget-nonce": keys.forget_nonce,
-}
-"""All of them take POST only."""
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -64,10 +42,12 @@ def application(client: QueryClient, state: Path) -> web.Application:
     app[HTTP_METRICS] = HttpMetrics()
     app[POLL_RESULTS] = ResultsFile(state)
     app[LIMITS] = []
-    for path, handler in ROUTES.items():
-        app.router.add_get(path, handler)
-    for path, handler in ORDERS.items():
-        app.router.add_post(path, handler)
+    app[DOCUMENT] = msgspec.json.encode(document(ROUTES))
+    for route in ROUTES:
+        if route.method == "GET":
+            app.router.add_get(route.path, guarded(route))  # takes HEAD as well
+        else:
+            app.router.add_route(route.method, route.path, guarded(route))
     return app
 
 

@@ -29,6 +29,5 @@ async def history(request: web.Request) -> web.Response:
 
 
 def _eid(request: web.Request) -> EidPrefix:
-    parameters.only(request.query, ("instance-id",))
     within = parameters.instance_id(request.query) or 0
     return parameters.eid(request.match_info["eid"], within)

@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from mapsys.http import parameters
 from mapsys.http.api import QUERY_CLIENT, json_response
 from mapsys.http.problem import Problem, ProblemError
 from mapsys.http.views import ALGORITHM_NAMES, timestamp
@@ -70,7 +69,6 @@ class ForgottenView(msgspec.Struct, frozen=True):
 
 async def keys(request: web.Request) -> web.Response:
     """The keys of a site."""
-    parameters.only(request.query, ())
     question = KeysQuestion(request.match_info["name"])
     try:
         page = await request.app[QUERY_CLIENT].ask(question, KeysPage)
@@ -81,7 +79,6 @@ async def keys(request: web.Request) -> web.Response:
 
 async def forget_nonce(request: web.Request) -> web.Response:
     """Forget the nonce of an xTR; over the Unix socket only, whose mode says who may."""
-    parameters.only(request.query, ())
     pid, uid = _peer(request)
     order = ForgetNonce(
         site=request.match_info["name"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from mapsys.eid import MAX_INSTANCE_ID, EidPrefix
@@ -14,16 +14,6 @@ from mapsys.query_rows import MATCHES, Match
 LIMIT_DEFAULT: Final = 100
 LIMIT_MAX: Final = 1_000
 """Items in one answer."""
-
-
-def only(query: Mapping[str, str], known: Collection[str]) -> None:
-    """Refuse parameters that the resource does not know."""
-    for name in query:
-        if name not in known:
-            allowed = ", ".join(sorted(known)) or "none"
-            raise ProblemError(
-                Problem.INVALID_PARAMETER, f"{name!r} is not known here; allowed: {allowed}"
-            )
 
 
 def limit(query: Mapping[str, str]) -> int:

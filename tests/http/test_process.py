@@ -18,9 +18,9 @@ from urllib.parse import quote
 import pytest
 
 from mapsys.http import SOCKET_NAME
-from mapsys.http.application import ORDERS, ROUTES
 from mapsys.http.limits import BODY_OCTETS_LIMIT, CONNECTIONS_PER_SOURCE_LIMIT
 from mapsys.http.problem import CONTENT_TYPE, Problem
+from mapsys.http.routes import ROUTES
 from tests.http.node import Node
 from tests.http.process import HttpProcess, http_process
 from tests.http.registered import register
@@ -323,7 +323,7 @@ def test_a_taken_port_is_named(web: HttpProcess, tmp_path: Path) -> None:
 
 def test_documentation_lists_every_route_and_problem() -> None:
     text = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
-    for path in (*ROUTES, *ORDERS):
-        assert f"`{path.replace(':.+', '')}`" in text
+    for route in ROUTES:
+        assert f"`{route.template}`" in text
     for problem in Problem:
         assert f"`{problem.slug}` | {problem.status} |" in text

@@ -1,0 +1,31 @@
+"""What every request passes before its handler: unknown parameters are refused, not ignored."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from mapsys.http.problem import Problem, ProblemError
+from mapsys.http.route import Handler, Route
+
+
+def guarded(route: Route) -> Handler:
+    """The route's handler behind its checks."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        _refuse_unknown_parameters(route, request)
+        return await route.handler(request)
+
+    return handle
+
+
+def _refuse_unknown_parameters(route: Route, request: web.Request) -> None:
+    seen = set()
+    for name in request.query:
+        if name not in route.query_names:
+            allowed = ", ".join(sorted(route.query_names)) or "none"
+            raise ProblemError(
+                Problem.INVALID_PARAMETER, f"{name!r} is not known here; allowed: {allowed}"
+            )
+        if name in seen:
+            raise ProblemError(Problem.INVALID_PARAMETER, f"{name!r} is given twice")
+        seen.add(name)

@@ -1,0 +1,130 @@
+"""What a route is: handler and everything that is said about it, in one place.
+
+``routes`` lists them, ``application`` serves them, ``openapi`` describes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from mapsys.eid import MAX_INSTANCE_ID
+from mapsys.http.parameters import LIMIT_DEFAULT, LIMIT_MAX
+from mapsys.http.problem import Problem
+from mapsys.query_rows import MATCHES
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+JSON: Final = "application/json"
+HTML: Final = "text/html"
+TEXT: Final = "text/plain"
+
+
+class Role(IntEnum):
+    """What somebody may do; each role may do what those below it may."""
+
+    READ = 1
+    OPERATE = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter, or a part of the path.
+
+    schema: JSON Schema of the value.
+    """
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    in_path: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method at one path.
+
+    path: the HTTP library's pattern.
+    answer: the struct of a 200 in JSON; None where ``media`` is of another type.
+    rows: a list's items; then the answer is a page of them, or rows in other forms.
+    also: further statuses that carry the same answer.
+    problems: those of its own; those that any route may meet are not repeated.
+    role: who may; None is everyone. tenants: whether those who may see some sites
+    only are let in; the handler then shows them no other.
+    """
+
+    path: str
+    handler: Handler
+    summary: str
+    answer: type[msgspec.Struct] | None = None
+    rows: type[msgspec.Struct] | None = None
+    media: tuple[str, ...] = (JSON,)
+    also: tuple[int, ...] = ()
+    method: str = "GET"
+    body: type[msgspec.Struct] | None = None
+    parameters: tuple[Parameter, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    asks_daemon: bool = True
+    role: Role | None = Role.READ
+    tenants: bool = False
+    query_names: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = frozenset(one.name for one in self.parameters if not one.in_path)
+        object.__setattr__(self, "query_names", names)
+
+    @property
+    def template(self) -> str:
+        """The path as OpenAPI and the documentation write it."""
+        return self.path.replace(":.+}", "}")
+
+
+LIMIT: Final = Parameter(
+    "limit",
+    "Items in one answer.",
+    {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
+)
+CURSOR: Final = Parameter(
+    "cursor",
+    "Where to go on: the `next` of an earlier answer.",
+    {"type": "string", "format": "cursor"},
+)
+SITE: Final = Parameter("site", "Of this site only.", {"type": "string"})
+INSTANCE_ID: Final = Parameter(
+    "instance-id",
+    "The instance-ID of the EID; as a filter, of the EID-Prefixes.",
+    {"type": "integer", "minimum": 0, "maximum": MAX_INSTANCE_ID},
+)
+PREFIX: Final = Parameter(
+    "prefix", "An EID or EID-Prefix to compare with.", {"type": "string", "format": "eid"}
+)
+MATCH: Final = Parameter(
+    "match",
+    "How `prefix` compares; only together with it.",
+    {"type": "string", "enum": list(MATCHES), "default": "exact"},
+)
+NAME: Final = Parameter("name", "A site's name.", {"type": "string"}, in_path=True)
+EID: Final = Parameter(
+    "eid",
+    "An address, an EID-Prefix, a MAC or a name in double quotes.",
+    {"type": "string", "format": "eid"},
+    in_path=True,
+)
+KEY_ID: Final = Parameter(
+    "key_id",
+    "A key-id of the site.",
+    {"type": "integer", "minimum": 0, "maximum": 255},
+    in_path=True,
+)
+SLUG: Final = Parameter(
+    "slug",
+    "The last part of a problem's type.",
+    {"type": "string", "enum": [problem.slug for problem in Problem]},
+    in_path=True,
+)

@@ -1,0 +1,173 @@
+"""Every route of the HTTP process."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mapsys.http import api, explain, health, keys, metrics, openapi, page
+from mapsys.http.explain_views import ExplainView, HistoryView
+from mapsys.http.problem import Problem
+from mapsys.http.route import (
+    CURSOR,
+    EID,
+    HTML,
+    INSTANCE_ID,
+    JSON,
+    KEY_ID,
+    LIMIT,
+    MATCH,
+    NAME,
+    PREFIX,
+    SITE,
+    SLUG,
+    TEXT,
+    Role,
+    Route,
+)
+from mapsys.http.views import LookupView, RegistrationView, SiteView, StatusView
+
+STATE: Final = (
+    Route("/api/v1/status", api.status, "How the daemon is.", StatusView),
+    Route(
+        "/api/v1/sites",
+        api.sites,
+        "The configured sites, by name.",
+        rows=SiteView,
+        parameters=(LIMIT, CURSOR),
+        problems=(Problem.BAD_CURSOR,),
+        tenants=True,
+    ),
+    Route(
+        "/api/v1/sites/{name}",
+        api.site,
+        "One site: what it may register, what of it is registered, and its last refusal.",
+        SiteView,
+        parameters=(NAME,),
+        problems=(Problem.UNKNOWN_SITE,),
+        tenants=True,
+    ),
+    Route(
+        "/api/v1/sites/{name}/keys",
+        keys.keys,
+        "A site's key-ids and when they were used; never a secret.",
+        keys.KeysView,
+        parameters=(NAME,),
+        problems=(Problem.UNKNOWN_SITE,),
+    ),
+    Route(
+        "/api/v1/registrations",
+        api.registrations,
+        "Registrations in the order of their EID-Prefixes.",
+        rows=RegistrationView,
+        parameters=(SITE, INSTANCE_ID, PREFIX, MATCH, LIMIT, CURSOR),
+        problems=(Problem.BAD_CURSOR, Problem.INVALID_EID),
+        tenants=True,
+    ),
+)
+"""What is configured and registered."""
+
+EIDS: Final = (
+    Route(
+        "/api/v1/lookup/{eid:.+}",
+        api.lookup,
+        "What a Map-Request for an EID would be answered, and why.",
+        LookupView,
+        parameters=(EID, INSTANCE_ID),
+        problems=(Problem.INVALID_EID,),
+    ),
+    Route(
+        "/api/v1/explain/{eid:.+}",
+        explain.explain,
+        "The same with everything that decides.",
+        ExplainView,
+        parameters=(EID, INSTANCE_ID),
+        problems=(Problem.INVALID_EID,),
+    ),
+    Route(
+        "/api/v1/history/{eid:.+}",
+        explain.history,
+        "Moves of an EID and of EID-Prefixes around it, newest first.",
+        HistoryView,
+        parameters=(EID, INSTANCE_ID),
+        problems=(Problem.INVALID_EID,),
+    ),
+)
+"""What is known about one EID."""
+
+ORDERS: Final = (
+    Route(
+        "/api/v1/sites/{name}/keys/{key_id}/forget-nonce",
+        keys.forget_nonce,
+        "Forget the highest nonce of an xTR, so that it can start again with any.",
+        keys.ForgottenView,
+        method="POST",
+        body=keys.ForgetNonceBody,
+        parameters=(NAME, KEY_ID),
+        problems=(
+            Problem.UNKNOWN_SITE,
+            Problem.UNKNOWN_KEY,
+            Problem.NO_NONCE,
+            Problem.NOT_OVER_TCP,
+            Problem.NOT_DONE,
+        ),
+        role=Role.ADMIN,
+    ),
+)
+"""What changes something."""
+
+OWN: Final = (
+    Route(
+        "/livez",
+        health.livez,
+        "This process answers.",
+        health.Alive,
+        asks_daemon=False,
+        role=None,
+    ),
+    Route(
+        "/readyz",
+        health.readyz,
+        "Whether LISP messages are served.",
+        health.Readiness,
+        also=(503,),
+        asks_daemon=False,
+        role=None,
+    ),
+    Route(
+        "/version",
+        health.version,
+        "The version of mapsys.",
+        health.Version,
+        asks_daemon=False,
+        role=None,
+    ),
+    Route(
+        "/metrics",
+        metrics.metrics,
+        "Prometheus text, or OpenMetrics where Accept asks for it.",
+        media=(TEXT, "application/openmetrics-text"),
+        asks_daemon=False,
+    ),
+    Route(
+        "/openapi.json",
+        openapi.openapi,
+        "This description.",
+        media=(JSON,),
+        asks_daemon=False,
+        role=None,
+    ),
+    Route("/", page.page, "A page for people.", media=(HTML,), also=(503,), asks_daemon=False),
+    Route(
+        "/problems/{slug}",
+        page.problem_page,
+        "What the type of an error means.",
+        media=(HTML,),
+        parameters=(SLUG,),
+        problems=(Problem.UNKNOWN_RESOURCE,),
+        asks_daemon=False,
+        role=None,
+    ),
+)
+"""About this process and its interface."""
+
+ROUTES: Final = (*STATE, *EIDS, *ORDERS, *OWN)
