@@ -72,6 +72,11 @@ class TunnelHelper:
         """The process."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self._process.poll() is None
+
     def probe(self) -> Abilities:
         """What each backend misses here. Raises TunnelError."""
         answer, _ = self._ask(Probe())

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from alt.helper_client import TunnelHelper
 from mapsys import query
 from mapsys.banner import banner
 from mapsys.config.diff import changes
@@ -26,6 +27,7 @@ from mapsys.config_source import ConfigSource
 from mapsys.core.effects import Expired
 from mapsys.core.engine import Engine, Settings
 from mapsys.core_setup import settings_of
+from mapsys.daemon_alt import DaemonAlt, tunnel_helper
 from mapsys.daemon_view import DaemonView, small_buffer
 from mapsys.datapath.pure import PureDatapath
 from mapsys.net.audit import AuditTrail
@@ -55,10 +57,23 @@ def run(source: ConfigSource, record: Path | None = None) -> None:
     record: a new file for every control message received; None writes none down.
     Raises ConfigError, StartError or JournalError where it cannot start.
     """
-    config = _load(source)
+    config = source.load()
     log = open_log()
     for warning in config.warnings:
         log.warning(Event.CONFIG_WARNING, warning=str(warning))
+    # First of all, while there is no thread yet that could keep a capability.
+    with tunnel_helper(config) as helper, _journal(config) as journal:
+        store = PureStore()
+        journal.load_into(store)
+        for finding in journal.findings:
+            log.error(Event.STATE_DAMAGED, finding=finding)
+        _settle_collector()
+        with _recording(record, log) as note:
+            run_on_loop(_serve(source, config, journal, store, log, record=note, helper=helper))
+
+
+@contextmanager
+def _journal(config: Config) -> Iterator[Journal]:
     server = config.map_server or MapServerConfig()
     journal = Journal.open(
         config.state,
@@ -67,13 +82,7 @@ def run(source: ConfigSource, record: Path | None = None) -> None:
         restart_grace_seconds=server.restart_grace_seconds,
     )
     try:
-        store = PureStore()
-        journal.load_into(store)
-        for finding in journal.findings:
-            log.error(Event.STATE_DAMAGED, finding=finding)
-        _settle_collector()
-        with _recording(record, log) as note:
-            run_on_loop(_serve(source, config, journal, store, log, record=note))
+        yield journal
     finally:
         journal.close()
 
@@ -96,13 +105,6 @@ def _recording(path: Path | None, log: Logger) -> Iterator[Record | None]:
         recorder.close()
 
 
-def _load(source: ConfigSource) -> Config:
-    config = source.load()
-    if config.alt:
-        raise StartError("this version reads the alt section but cannot serve it; remove it")
-    return config
-
-
 def _settle_collector() -> None:
     """Keep the garbage collector from walking what was loaded, and what is learned to repeat.
 
@@ -121,8 +123,9 @@ async def _serve(
     log: Logger,
     *,
     record: Record | None,
+    helper: TunnelHelper | None,
 ) -> None:
-    daemon = Daemon(source, config, journal, store, log, record=record)
+    daemon = Daemon(source, config, journal, store, log, record=record, helper=helper)
     try:
         await daemon.start()
         await daemon.until_told_to_stop()
@@ -142,6 +145,7 @@ class Daemon:
         log: Logger,
         *,
         record: Record | None = None,
+        helper: TunnelHelper | None = None,
     ) -> None:
         self._source = source
         self._config = config
@@ -149,7 +153,15 @@ class Daemon:
         self._log = log
         self._notify = NotifySocket()
         self._restored = len(store)
-        self._engine = Engine(store, _settings(config), lambda: secrets.randbits(64))
+        self._alt = DaemonAlt(config, helper, log)
+        self._engine = Engine(
+            store,
+            _settings(config),
+            lambda: secrets.randbits(64),
+            has_alt=self._alt.has_alt,
+            also_known=[self._alt],
+            may_deny=self._alt.may_deny,
+        )
         self._datapath = PureDatapath(
             store, receive_buffer_octets=config.control.receive_buffer_octets
         )
@@ -165,6 +177,7 @@ class Daemon:
             self._datapath,
             log,
             commit=self._commits.kick,
+            inject=self._alt.inject,
             record=record,
         )
         self._effect_log = EffectLog(log, LogLimit())
@@ -180,6 +193,7 @@ class Daemon:
             self._datapath,
             self._shell,
             self._children_away,
+            alt=self._alt,
             nonce_orders=NonceOrders(
                 self._engine, AuditTrail(config.state), log, lambda: self._shell.carry_out(())
             ),
@@ -216,6 +230,7 @@ class Daemon:
                 f"{error.strerror}; choose a state folder with a shorter path"
             ) from error
         self._shell.carry_out(self._engine.settle(time.monotonic()))
+        await self._alt.start(self._engine, self._shell, self._store)
         self._shell.start()
         for child in self._children():
             child.start()
@@ -238,6 +253,7 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._shell.stop()
+        await self._alt.stop()
         self._lag.stop()
         try:
             await self._commits.close()
@@ -334,7 +350,7 @@ class Daemon:
             self._notify.reloading()
             try:
                 # Reading thousands of sites takes a while; datagrams do not wait for it.
-                config = await asyncio.to_thread(_load, self._source)
+                config = await asyncio.to_thread(self._source.load)
                 await self._take_over(config)
             except ConfigError as error:
                 for fault in error.faults:
@@ -368,9 +384,15 @@ class Daemon:
         ):
             require_free_tcp(config.http.listen, "http.listen", self._source)
         self._listen(config)
+        try:
+            await self._alt.reconfigure(config)
+        except StartError:
+            self._listen(old)
+            raise
         effects = self._engine.reconfigure(settings, time.monotonic())
         self._datapath.forget()
         self._shell.carry_out(effects)
+        self._alt.sites_changed()
         self._config = config
         self._view.use(config)
         for line in changes(old, config):

@@ -17,6 +17,7 @@ from mapsys.core.history import Move
 from mapsys.core.key_uses import KeyUses
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import SiteTable
+from mapsys.daemon_alt import DaemonAlt
 from mapsys.datapath.contract import Datapath
 from mapsys.eid import EidPrefix, Family
 from mapsys.histogram import Histogram
@@ -33,12 +34,12 @@ from mapsys.store import Store
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Where to ask a socket that is bound to every address."""
 
-ROLES = {"map_server": "map-server", "map_resolver": "map-resolver"}
+ROLES = {"map_server": "map-server", "map_resolver": "map-resolver", "alt": "alt"}
 
 
 def roles_of(config: Config) -> list[str]:
     """The roles whose sections are present, by their names in the configuration."""
-    return [name for section, name in ROLES.items() if getattr(config, section) is not None]
+    return [name for section, name in ROLES.items() if getattr(config, section)]
 
 
 @dataclass
@@ -69,6 +70,7 @@ class DaemonView:
         shell: Shell,
         children_away: Callable[[], list[str]],
         *,
+        alt: DaemonAlt,
         nonce_orders: NonceOrders,
     ) -> None:
         """children_away: names of the child processes that should run and do not."""
@@ -82,6 +84,7 @@ class DaemonView:
         self._datapath = datapath
         self._shell = shell
         self._children_away = children_away
+        self._alt = alt
         self._nonce_orders = nonce_orders
 
     def use(self, config: Config) -> None:
@@ -199,6 +202,7 @@ class DaemonView:
         if self.condition.reload_refused is not None:
             problems.append(f"the last reload was refused: {self.condition.reload_refused}")
         problems += [f"the {name} process is not running" for name in self._children_away()]
+        problems += self._alt.problems()
         granted = min(
             (each.receive_buffer_octets for each in self._datapath.listening()), default=asked
         )

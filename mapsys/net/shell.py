@@ -121,6 +121,21 @@ class Shell:
         self._perform(effects, now)
         self._after_batch(now)
 
+    def decide(self, during: str, ask: Callable[[float], list[Effect]]) -> None:
+        """Have the core decide about what did not come by the datapath, and carry it out.
+
+        ask: given the time; a bug in it costs this one decision.
+        """
+        now = self._clock()
+        try:
+            effects = ask(now)
+        except Exception:
+            # As in ``_handle``.
+            self._fault(now, during)
+            return
+        self._perform(effects, now)
+        self._after_batch(now)
+
     def committed(self, ticket: int) -> None:
         """The journal holds everything up to this ticket."""
         self._datapath.release(ticket)

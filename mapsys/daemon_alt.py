@@ -1,0 +1,140 @@
+"""The ALT's place in the daemon: its privileges apart, its joints with core and shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alt.bgp.conf import ConfRefusedError
+from alt.helper_capabilities import keep_only
+from alt.helper_client import TunnelHelper
+from alt.node import AltNode
+from alt.node_instance import AltStartError
+from alt.tunnel.base import TunnelError
+from mapsys.config.model import Config
+from mapsys.core.alt_entry import AltArrival
+from mapsys.core.effects import Inject, Send
+from mapsys.core.engine import Engine
+from mapsys.eid import EidPrefix
+from mapsys.net.log import Logger
+from mapsys.net.shell import Shell
+from mapsys.start_error import StartError
+from mapsys.store import Store
+
+ALT_FOLDER = "alt"
+"""In the state folder: ExaBGP's file and socket, a folder for each instance."""
+
+
+@contextmanager
+def tunnel_helper(config: Config) -> Iterator[TunnelHelper | None]:
+    """The process that keeps the ALT's privileges, where there is an ALT.
+
+    From then on this process, and what it starts, has no capability. Enter it
+    before any thread starts. Raises StartError.
+    """
+    if not config.alt:
+        yield None
+        return
+    try:
+        helper = TunnelHelper()
+    except TunnelError as error:
+        raise StartError(str(error)) from error
+    try:
+        keep_only(frozenset())
+        yield helper
+    finally:
+        helper.stop()
+
+
+class DaemonAlt:
+    """The daemon's ALT node, or the place where there is none. Made inside the loop."""
+
+    def __init__(self, config: Config, helper: TunnelHelper | None, log: Logger) -> None:
+        self._shell: Shell | None = None
+        self._engine: Engine | None = None
+        self.node: AltNode | None = None
+        if helper is not None:
+            self.node = AltNode(
+                config.alt,
+                helper,
+                node=config.node,
+                folder=config.state / ALT_FOLDER,
+                addresses=config.control.listen,
+                on_arrival=self._arrived,
+                on_send=self._send,
+                log=log,
+            )
+
+    async def start(self, engine: Engine, shell: Shell, store: Store) -> None:
+        """Bring it up, once the core holds what it will answer from. Raises StartError."""
+        self._engine, self._shell = engine, shell
+        if self.node is None:
+            return
+        shell.subscribe(self.node.observe)
+        with _as_start_error():
+            await self.node.start(engine, store)
+
+    async def stop(self) -> None:
+        """Take it down."""
+        if self.node is not None:
+            await self.node.stop()
+
+    async def reconfigure(self, config: Config) -> None:
+        """Go over to another configuration. Raises StartError; what could not be is as before."""
+        if self.node is None:
+            if config.alt:
+                raise StartError("alt: is switched on with a restart only")
+            return
+        with _as_start_error():
+            await self.node.reconfigure(config.alt)
+
+    # What the core asks (``core.engine.Engine``).
+
+    def has_alt(self, instance_id: int) -> bool:
+        """Whether Map-Requests of an instance-ID can go onto an ALT here."""
+        return self.node is not None and self.node.has_alt(instance_id)
+
+    def hole(self, eid: EidPrefix, shortest: int) -> EidPrefix | None:
+        """The least-specific prefix around the EID that the ALT knows nothing of."""
+        return eid.truncated(shortest) if self.node is None else self.node.hole(eid, shortest)
+
+    def may_deny(self, eid: EidPrefix) -> bool:
+        """Whether the ALT's routes around the EID are complete."""
+        return self.node is None or self.node.may_deny(eid)
+
+    # Joints.
+
+    def sites_changed(self) -> None:
+        """The core has other sites."""
+        if self.node is not None:
+            self.node.sites_changed()
+
+    def inject(self, effect: Inject) -> None:
+        """Put a Map-Request onto the ALT."""
+        if self.node is not None:
+            self.node.inject(effect)
+
+    def problems(self) -> list[str]:
+        """What is wrong at present, a sentence each."""
+        return [] if self.node is None else self.node.problems()
+
+    def _arrived(self, arrival: AltArrival) -> None:
+        if self._shell is not None and self._engine is not None:
+            engine = self._engine
+            self._shell.decide("alt", lambda now: engine.handle_from_alt(arrival, now))
+
+    def _send(self, send: Send) -> None:
+        if self._shell is not None:
+            self._shell.carry_out([send])
+
+
+@contextmanager
+def _as_start_error() -> Iterator[None]:
+    try:
+        yield
+    except (AltStartError, TunnelError, ConfRefusedError) as error:
+        raise StartError(f"the ALT cannot run: {error}") from error
+    except OSError as error:
+        raise StartError(
+            f"the ALT cannot run: {error.filename or ALT_FOLDER}: {error.strerror or error}"
+        ) from error
