@@ -25,8 +25,8 @@ from alt.model import (
 )
 from alt.plan import Finding, findings
 from alt.roles import Role
+from mapsys.config.blocks import INSTANCE_ID, in_instance
 from mapsys.config.faults import Fault
-from mapsys.config.node import INSTANCE_ID, in_instance
 from mapsys.config.scalars import (
     Boolean,
     Choice,

@@ -12,6 +12,7 @@ from mapsys.config.model import (
     KeyConfig,
     LocatorConfig,
     MapServerConfig,
+    PubSubConfig,
     RateLimit,
     RateLimits,
     RtrConfig,
@@ -23,6 +24,7 @@ from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Settings
 from mapsys.core.history import HistoryLimits
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
+from mapsys.core.pubsub_settings import KnownXtr, PubSubKey, PubSubSettings, Subscriber
 from mapsys.core.relay_path import Rtr
 from mapsys.core.site import EidRule, LispSite, ProxyReply, Replay, SiteKey
 from mapsys.lisp_sec_setup import lisp_sec_of, wrapping_of
@@ -73,6 +75,32 @@ def settings_of(config: Config, local: tuple[Endpoint, ...], wall_offset: float)
         history=_history(server.history),
         wall_offset=wall_offset,
         lisp_sec=lisp_sec_of(config),
+        pubsub=_pubsub(server.pubsub),
+        known_xtrs=tuple(
+            KnownXtr(xtr.xtr_id, xtr.site_id, xtr.rlocs)
+            for xtr in (() if resolver is None else resolver.subscribers)
+        ),
+    )
+
+
+def _pubsub(settings: PubSubConfig | None) -> PubSubSettings | None:
+    if settings is None or settings.policy == "off":
+        return None
+    return PubSubSettings(
+        keys=tuple(
+            PubSubKey(key.id, _ALGORITHM_IDS[key.algorithm], Key(key.secret.reveal()))
+            for key in settings.keys
+        ),
+        default_key_id=settings.default_key,
+        subscribers=tuple(Subscriber(x.xtr_id, x.key, x.allow) for x in settings.subscribers),
+        trusted_resolvers=settings.trusted_resolvers,
+        trust_alt=settings.trust_alt,
+        subscriptions_limit=settings.limit,
+        subscriptions_per_xtr=settings.limit_per_xtr,
+        notifies=_rate(settings.notifies),
+        requests_per_xtr=_rate(settings.requests_per_xtr),
+        temporary_minutes=settings.temporary_seconds // 60,
+        nonce_memory_seconds=settings.nonce_memory_seconds,
     )
 
 

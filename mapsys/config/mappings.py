@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from mapsys.config import model
+from mapsys.config.blocks import INSTANCE_ID, in_instance
 from mapsys.config.locators import LOCATORS, check_locators
-from mapsys.config.node import INSTANCE_ID, in_instance
 from mapsys.config.scalars import Duration, Prefix
 from mapsys.config.schema import Field, Plain, Record
 from mapsys.eid import EidPrefix

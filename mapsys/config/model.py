@@ -71,6 +71,18 @@ INFO_REQUESTS: Final = "authenticated"
 LISP_SEC_POLICY: Final = "allowed"
 """Whoever asks for protection gets it; others are answered as before."""
 
+PUBSUB_POLICY: Final = "allowed"
+"""Where the section is there, it is meant."""
+
+SUBSCRIPTIONS_LIMIT: Final = 100_000
+SUBSCRIPTIONS_PER_XTR: Final = 4_096
+
+SUBSCRIPTION_TEMPORARY_SECONDS: Final = 900
+"""For an EID-Prefix that nobody registers (RFC 9437, 5)."""
+
+NONCE_MEMORY_SECONDS: Final = 7 * 86_400
+"""How long the nonces of subscriptions that are over, and used One-Time Keys, count."""
+
 POLL_INTERVAL_SECONDS: Final = 300
 """From the start of one cycle to that of the next."""
 
@@ -200,6 +212,65 @@ class ServerLispSecConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PubSubKeyConfig:
+    """A key shared with subscribers. id: 0..255."""
+
+    id: int
+    secret: Secret
+    algorithm: str = ALGORITHM
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberConfig:
+    """An xTR that may subscribe.
+
+    xtr_id: 16 octets. key: a key-id; None for the default one. allow: what it may
+    subscribe to parts of; None is everything.
+    """
+
+    xtr_id: bytes
+    key: int | None = None
+    allow: tuple[EidPrefix, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PubSubConfig:
+    """Subscriptions at the Map-Server (RFC 9437).
+
+    policy: "allowed" or "off". default_key: a key-id, for xTRs without one of their
+    own; None is none. trusted_resolvers: prefixes of sources, instance-ID 0.
+    limit_per_xtr: counts subscriptions that are over while their nonce is remembered.
+    requests_per_xtr, notifies: None is no limit.
+    """
+
+    policy: str = PUBSUB_POLICY
+    keys: tuple[PubSubKeyConfig, ...] = ()
+    default_key: int | None = None
+    subscribers: tuple[SubscriberConfig, ...] = ()
+    trusted_resolvers: tuple[EidPrefix, ...] = ()
+    trust_alt: bool = False
+    limit: int = SUBSCRIPTIONS_LIMIT
+    limit_per_xtr: int = SUBSCRIPTIONS_PER_XTR
+    requests_per_xtr: RateLimit | None = RateLimit(20, 1_000)
+    notifies: RateLimit | None = RateLimit(1_000, 2_000)
+    temporary_seconds: int = SUBSCRIPTION_TEMPORARY_SECONDS
+    nonce_memory_seconds: int = NONCE_MEMORY_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class KnownXtrConfig:
+    """An xTR whose subscription requests the Map-Resolver vouches for.
+
+    xtr_id, site_id: 16 and 8 octets; None is any Site-ID. rlocs: prefixes of its
+    locators, instance-ID 0; None is any.
+    """
+
+    xtr_id: bytes
+    site_id: bytes | None = None
+    rlocs: tuple[EidPrefix, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryConfig:
     """How many moves are remembered of one EID-Prefix and in all, and for how long."""
 
@@ -222,7 +293,7 @@ class MapServerConfig:
     petr: locators named in place of natively-forward answers.
     info_requests: "authenticated" ones are answered, or "any".
     history: of moves; None keeps none.
-    lisp_sec: None is off.
+    lisp_sec, pubsub: None is off.
     """
 
     replay: str = REPLAY
@@ -237,6 +308,7 @@ class MapServerConfig:
     info_requests: str = INFO_REQUESTS
     history: HistoryConfig | None = DEFAULT_HISTORY
     lisp_sec: ServerLispSecConfig | None = None
+    pubsub: PubSubConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +317,13 @@ class MapResolverConfig:
 
     map_servers: where Map-Requests go that nothing here answers; empty with an ALT.
     rate_limits: the node's, where it is no Map-Server. lisp_sec: None is off.
+    subscribers: xTRs that it vouches for when they subscribe.
     """
 
     map_servers: tuple[Endpoint, ...] = ()
     rate_limits: RateLimits = DEFAULT_RATE_LIMITS
     lisp_sec: ResolverLispSecConfig | None = None
+    subscribers: tuple[KnownXtrConfig, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,73 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
-import re
 from typing import Final
 
-from mapsys.config import lisp_sec, model
+from mapsys.config import lisp_sec, model, pubsub
+from mapsys.config.blocks import Block
 from mapsys.config.locators import LOCATORS, check_locators
+from mapsys.config.rates import RATE
 from mapsys.config.rtrs import RTRS, check_rtrs
-from mapsys.config.scalars import Choice, Duration, EndpointText, Integer, Prefix, ScalarKind, Size
-from mapsys.config.schema import Field, Kind, ListOf, Plain, Record, Value, Words
+from mapsys.config.scalars import Choice, Duration, EndpointText, Integer, Size
+from mapsys.config.schema import Field, ListOf, Record, Value, Words
 from mapsys.core.effects import Endpoint
-from mapsys.eid import MAX_INSTANCE_ID, EidPrefix
 
 LISP_CONTROL_PORT: Final = 4342
 """RFC 9301, 5."""
 
-RATE_HIGHEST: Final = 1_000_000_000
-
-INSTANCE_ID: Final = Field("instance-id", Integer(0, MAX_INSTANCE_ID), default=0)
 REPLAY: Final = Choice("auto", "strict", "off")
 PROXY_REPLY: Final = Choice("as-requested", "always", "never")
 MAC_SCOPE: Final = Choice("whole", "records")
-
-
-def in_instance(prefix: EidPrefix, instance_id: int) -> EidPrefix:
-    """The same bits in another instance-ID."""
-    return dataclasses.replace(prefix, instance_id=instance_id)
-
-
-class Rate(ScalarKind[model.RateLimit]):
-    """A rate with its burst: ``2000/s burst 4000``; without one the burst is one second's worth."""
-
-    expects = "a rate such as 2000/s or 2000/s burst 4000"
-
-    def parse(self, text: str) -> model.RateLimit:
-        match = re.fullmatch(r"([0-9]{1,10})/s(?: burst ([0-9]{1,10}))?", text)
-        if match is None:
-            raise ValueError(f"is not {self.expects}")
-        rate = model.RateLimit(int(match[1]), int(match[2] or match[1]))
-        if not 1 <= min(rate.per_second, rate.burst) <= max(rate.per_second, rate.burst):
-            raise ValueError("has a zero in it; write off to have no limit")
-        if max(rate.per_second, rate.burst) > RATE_HIGHEST:
-            raise ValueError(f"is above {RATE_HIGHEST}; write off to have no limit")
-        return rate
-
-    def write(self, setting: model.RateLimit) -> Plain | None:
-        return f"{setting.per_second}/s burst {setting.burst}"
-
-
-class Block(Kind[EidPrefix]):
-    """An EID-Prefix with its instance-ID beside it."""
-
-    expects = "a prefix with its instance-ID, as in {prefix: 198.18.0.0/21, instance-id: 0}"
-
-    def __init__(self) -> None:
-        self.parts: Record[EidPrefix] = Record(
-            in_instance, self.expects, Field("prefix", Prefix()), INSTANCE_ID
-        )
-
-    def read(self, value: Value) -> EidPrefix:
-        return self.parts.read(value)
-
-    def write(self, setting: EidPrefix) -> Plain | None:
-        return {
-            "prefix": Prefix().write(setting) or "",
-            "instance-id": str(setting.instance_id),
-        }
 
 
 def _check_listen(value: Value, control: model.Control) -> None:
@@ -114,8 +65,6 @@ HTTP: Final = Record(
 )
 
 AUTHORITY: Final = ListOf(Block(), name="prefixes, as in [{prefix: 198.18.0.0/21}]", at_least=1)
-
-RATE: Final = Words({"off": None}, Rate())
 
 RATE_LIMITS: Final = Words(
     {"default": model.DEFAULT_RATE_LIMITS, "off": model.NO_RATE_LIMITS},
@@ -182,8 +131,14 @@ MAP_SERVER: Final = Record(
     Field("info-requests", Choice("authenticated", "any"), default=model.INFO_REQUESTS),
     Field("history", HISTORY, default=model.DEFAULT_HISTORY),
     Field("lisp-sec", lisp_sec.SERVER, default=None),
+    Field("pubsub", pubsub.SERVER, default=None),
     check=_check_map_server,
 )
+
+
+def _check_map_resolver(value: Value, resolver: model.MapResolverConfig) -> None:
+    pubsub.check_known_xtrs(value.at("subscribers"), resolver.subscribers)
+
 
 MAP_RESOLVER: Final = Record(
     model.MapResolverConfig,
@@ -191,4 +146,6 @@ MAP_RESOLVER: Final = Record(
     Field("map-servers", ListOf(EndpointText(LISP_CONTROL_PORT), name="addresses"), default=()),
     Field("rate-limits", RATE_LIMITS, default=model.DEFAULT_RATE_LIMITS),
     Field("lisp-sec", lisp_sec.RESOLVER, default=None),
+    Field("subscribers", pubsub.KNOWN_XTRS, default=()),
+    check=_check_map_resolver,
 )

@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from mapsys.config import model
-from mapsys.config.node import LISP_CONTROL_PORT, Block
+from mapsys.config.blocks import Block
+from mapsys.config.node import LISP_CONTROL_PORT
 from mapsys.config.scalars import Boolean, Duration, EndpointText, Integer, ScalarKind
 from mapsys.config.schema import Field, ListOf, Plain, Record, Value, Words
 

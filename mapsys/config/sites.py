@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from mapsys.config import model
+from mapsys.config.blocks import INSTANCE_ID, in_instance
 from mapsys.config.lisp_sec import LINK
 from mapsys.config.mappings import STATIC
-from mapsys.config.node import (
-    INSTANCE_ID,
-    MAC_SCOPE,
-    PROXY_REPLY,
-    RATE,
-    REPLAY,
-    in_instance,
-)
+from mapsys.config.node import MAC_SCOPE, PROXY_REPLY, REPLAY
+from mapsys.config.rates import RATE
 from mapsys.config.scalars import Boolean, Choice, Integer, Prefix, Text, Timestamp
 from mapsys.config.schema import FaultyError, Field, ListOf, Record, Single, Value, Words
 from mapsys.config.secret import SecretFile, SecretText

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mapsys.config.node import Block
+from mapsys.config.blocks import Block
 from mapsys.config.schema import REQUIRED, Field, Kind, ListOf, Record, Words
 from mapsys.config.top import TOP, Later
 

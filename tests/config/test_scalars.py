@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapsys.config.model import RateLimit
-from mapsys.config.node import Rate
+from mapsys.config.rates import Rate
 from mapsys.config.scalars import (
     Boolean,
     Choice,
