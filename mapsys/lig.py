@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,9 @@ TIMEOUT_SECONDS_DEFAULT: Final = 2.0
 """How long each Map-Request waits for its Map-Reply (RFC 6835, 4.2)."""
 
 CONTROL_PORT: Final = 4342
+
+UNSPECIFIED: Final = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}
+"""The inner source where this host has no address of the EID's family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,17 @@ def encapsulated_map_request(question: Question, nonce: int) -> bytes:
         request.octets(),
     )
     return Ecm(inner).octets()
+
+
+def inner_source(eid: EidPrefix, own: Sequence[str]) -> str:
+    """The source of the inner header: an own address of the EID's family, or an unspecified one.
+
+    own: addresses of this host, the best first, at least one.
+    """
+    if eid.family not in UNSPECIFIED:
+        return own[0]
+    unspecified = UNSPECIFIED[eid.family]
+    return next((host for host in own if (":" in host) == (":" in unspecified)), unspecified)
 
 
 def inner_destination(eid: EidPrefix, map_resolver: Endpoint) -> str:

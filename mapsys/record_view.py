@@ -90,6 +90,11 @@ def plain_text(prefix: EidPrefix) -> str:
     return str(EidPrefix(0, prefix.family, prefix.network, prefix.length))
 
 
+def eid_text(eid: EidPrefix) -> str:
+    """One EID, without the length that all of its kind have, and without its instance-ID."""
+    return plain_text(eid).removesuffix(f"/{eid.length}")
+
+
 def action_name(action: int) -> str:
     """``natively-forward`` and so on; an unassigned code by its number."""
     try:

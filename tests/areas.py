@@ -22,6 +22,7 @@ _AREA_OF_FOLDER: Final[dict[str, str]] = {
     "alt": "ALT",
     "cli": "operators",
     "http": "operators",
+    "poller": "operators",
     "config": "operators",
     "speed": "speed",
     "native": "speed",

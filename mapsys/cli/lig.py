@@ -32,13 +32,11 @@ from mapsys.lig import (
     Lig,
     Question,
     asked_eid,
+    inner_source,
 )
-from mapsys.record_view import LocatorView, RecordView, plain_text, record_view
+from mapsys.record_view import LocatorView, RecordView, eid_text, plain_text, record_view
 
 SELF: Final = ("self", "self6")
-
-UNSPECIFIED: Final = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}
-"""The inner source where this host has no address of the EID's family."""
 
 DATAGRAM_LIMIT: Final = 65_535
 
@@ -153,7 +151,7 @@ def lig(
             map_resolver=map_resolver,
             itr_rloc=itr_rloc,
             source_port=listener.getsockname()[1],
-            inner_source=_inner_source(wanted, source_eid, itr_rloc, map_resolver.host),
+            inner_source=inner_source(wanted, [itr_rloc, *([source_eid] if source_eid else [])]),
             source_eid=source_eid,
             count=count,
             timeout_seconds=timeout / 1000,
@@ -200,17 +198,6 @@ def _may_receive_at(source: str, map_resolver: str) -> bool:
     return family_of(source) == family_of(map_resolver) and is_local(source)
 
 
-def _inner_source(eid: EidPrefix, source_eid: str | None, itr_rloc: str, map_resolver: str) -> str:
-    """An address of the inner header's family: the ITR-RLOC, else the Source-EID, else none."""
-    if eid.family not in UNSPECIFIED:
-        return itr_rloc
-    unspecified = UNSPECIFIED[eid.family]
-    for address in (itr_rloc, source_eid):
-        if address is not None and family_of(address) == family_of(unspecified):
-            return address
-    return unspecified
-
-
 def _listening(host: str, port: int) -> socket.socket:
     listener = socket.socket(family_of(host), socket.SOCK_DGRAM)
     try:
@@ -226,7 +213,7 @@ def _listening(host: str, port: int) -> socket.socket:
 def _asked_over(listener: socket.socket, question: Question, talk: bool) -> Answer:
     query = Lig(question, lambda: secrets.randbits(64))
     resolver = question.map_resolver
-    about = printable(_eid_text(question))
+    about = printable(eid_text(asked_eid(question.eid)))
     while (message := query.send(time.monotonic())) is not None:
         if talk:
             click.echo(f"Send map-request to {resolver.host} for {about} ...")
@@ -253,7 +240,7 @@ def _asked_over(listener: socket.socket, question: Question, talk: bool) -> Answ
 def _result(question: Question, answer: Answer) -> LigResult:
     eid = asked_eid(question.eid)
     return LigResult(
-        eid=_eid_text(question),
+        eid=eid_text(eid),
         instance_id=eid.instance_id,
         map_resolver=question.map_resolver.host,
         map_replier=answer.map_replier.host,
@@ -263,11 +250,6 @@ def _result(question: Question, answer: Answer) -> LigResult:
         record=record_view(answer.record),
         others=[record_view(one) for one in answer.others],
     )
-
-
-def _eid_text(question: Question) -> str:
-    eid = asked_eid(question.eid)
-    return plain_text(eid).removesuffix(f"/{eid.length}")
 
 
 def _item(result: LigResult) -> Item:

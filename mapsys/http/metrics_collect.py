@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 import mapsys
 from mapsys.datapath.counters import METRICS, split_name
 from mapsys.http.metrics_families import FAMILIES, Kind, counter_family
-from mapsys.poller.results import ROUND_TRIP_BOUNDS_SECONDS, Flag, PollResults, Result
+from mapsys.poller.results import Flag, PollResults, Result
 from mapsys.query_measures_rows import HistogramRow, MeasuresRow, SiteStateRow
 from mapsys.query_rows import StatusRow
 from mapsys.site_states import SiteState
@@ -136,11 +136,7 @@ def _of_poller(polled: PollResults) -> Iterator[Metric]:
         ],
     )
     yield _histograms(
-        "poller_round_trip_seconds",
-        [
-            ((name,), HistogramRow([*ROUND_TRIP_BOUNDS_SECONDS], row.counts, row.total_seconds))
-            for name, row in polled.round_trips.items()
-        ],
+        "poller_round_trip_seconds", [((name,), row) for name, row in polled.round_trips.items()]
     )
 
 

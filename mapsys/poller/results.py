@@ -9,15 +9,12 @@ from typing import Final
 
 import msgspec
 
+from mapsys.query_measures_rows import HistogramRow
+
 FOLDER_NAME: Final = "poller"
 """In the state folder; holds the results and the daily dumps."""
 
-RESULTS_NAME: Final = "results.json"
-
-ROUND_TRIP_BOUNDS_SECONDS: Final = (
-    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1),
-    *(0.25, 0.5, 1.0, 2.5, 5.0),
-)
+RESULTS_NAME: Final = "results.msgpack"
 
 
 class Flag(StrEnum):
@@ -57,23 +54,15 @@ class HeardRow(msgspec.Struct, frozen=True):
 class PolledRow(msgspec.Struct, frozen=True):
     """One EID and all its answers.
 
-    eid: the address asked for. site: who holds it here. expected: what this node has
-    for it, in the words of ``HeardRow.answer``; None where it has nothing to say.
+    eid: what was asked for, packed. site: who holds it here. expected: what this node
+    has for it, in the words of ``HeardRow.answer``; None where it has nothing to say.
     """
 
-    eid: str
-    instance_id: int
+    eid: bytes
     site: str | None
     expected: str | None
     flags: list[Flag]
     heard: list[HeardRow]
-
-
-class RoundTripRow(msgspec.Struct, frozen=True):
-    """Answers of one Map-Resolver since the poller started, by ROUND_TRIP_BOUNDS_SECONDS."""
-
-    counts: list[int]
-    total_seconds: float
 
 
 class PollResults(msgspec.Struct, frozen=True):
@@ -91,7 +80,7 @@ class PollResults(msgspec.Struct, frozen=True):
     rows: list[PolledRow]
     cycles: int
     queries: dict[str, dict[Result, int]]
-    round_trips: dict[str, RoundTripRow]
+    round_trips: dict[str, HistogramRow]
 
     def flagged(self) -> dict[Flag, int]:
         """How many EIDs carry each flag."""
@@ -113,7 +102,7 @@ class ResultsFile:
     def write(self, results: PollResults) -> None:
         """Replace the file as a whole. Raises OSError."""
         temporary = self._path.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode(results))
+        temporary.write_bytes(msgspec.msgpack.encode(results))
         os.replace(temporary, self._path)
 
     def read(self) -> PollResults | None:
@@ -122,7 +111,7 @@ class ResultsFile:
             found = self._path.stat()
             version = (found.st_ino, found.st_mtime_ns)
             if version != self._version:
-                self._read = msgspec.json.decode(self._path.read_bytes(), type=PollResults)
+                self._read = msgspec.msgpack.decode(self._path.read_bytes(), type=PollResults)
                 self._version = version
         except (FileNotFoundError, msgspec.DecodeError):
             return None
