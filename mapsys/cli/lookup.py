@@ -22,7 +22,10 @@ def _record(item: Item) -> str | None:
 
 
 def _registrants(item: Item) -> list[str]:
-    return [f"{one['source']} until {one['expires_at']}" for one in item["registrations"]]
+    return [
+        f"{one['source']} until {one['expires_at']}" + " (former)" * ("former" in one["flags"])
+        for one in item["registrations"]
+    ]
 
 
 ROWS = (
