@@ -27,6 +27,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FAILURES: Final[dict[str, type[click.ClickException]]] = {
     "unknown-site": NotFound,
+    "no-poll-results": NotFound,
     "unknown-key": NotFound,
     "no-nonce": NotFound,
     "invalid-eid": click.UsageError,

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "lookup": "mapsys.cli.lookup",
     "explain": "mapsys.cli.explain",
     "key": "mapsys.cli.key",
+    "poller": "mapsys.cli.poller",
     "lig": "mapsys.cli.lig",
     "register": "mapsys.cli.register",
 }

@@ -15,9 +15,11 @@ from mapsys.http.guard import guarded
 from mapsys.http.limits import BODY_OCTETS_LIMIT, ConnectionLimits
 from mapsys.http.metrics import HTTP_METRICS, POLL_RESULTS, HttpMetrics
 from mapsys.http.openapi import DOCUMENT, document
+from mapsys.http.poller import DUMPS
 from mapsys.http.problem import Problem, ProblemError, problem_response
 from mapsys.http.route import Handler
 from mapsys.http.routes import ROUTES
+from mapsys.poller.dumps import Dumps
 from mapsys.poller.results import ResultsFile
 from mapsys.query_client import DaemonAway, QueryClient
 
@@ -41,6 +43,7 @@ def application(client: QueryClient, state: Path) -> web.Application:
     app[QUERY_CLIENT] = client
     app[HTTP_METRICS] = HttpMetrics()
     app[POLL_RESULTS] = ResultsFile(state)
+    app[DUMPS] = Dumps(state)
     app[LIMITS] = []
     app[DOCUMENT] = msgspec.json.encode(document(ROUTES))
     for route in ROUTES:

@@ -20,6 +20,7 @@ class Problem(Enum):
     UNKNOWN_SITE = ("unknown-site", 404, "No site has this name")
     UNKNOWN_KEY = ("unknown-key", 404, "The site has no key of this id")
     NO_NONCE = ("no-nonce", 404, "No nonce is remembered")
+    NO_POLL_RESULTS = ("no-poll-results", 404, "The poller has found nothing yet")
     NOT_OVER_TCP = ("not-over-tcp", 403, "This is taken at the Unix socket only")
     NOT_DONE = ("not-done", 503, "The daemon could not do it, and changed nothing")
     UNKNOWN_RESOURCE = ("unknown-resource", 404, "Nothing is served at this path")

@@ -16,6 +16,7 @@ from aiohttp import web
 from mapsys.eid import MAX_INSTANCE_ID
 from mapsys.http.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from mapsys.http.problem import Problem
+from mapsys.poller.results import Flag
 from mapsys.query_rows import MATCHES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -108,6 +109,17 @@ MATCH: Final = Parameter(
     "match",
     "How `prefix` compares; only together with it.",
     {"type": "string", "enum": list(MATCHES), "default": "exact"},
+)
+FLAG: Final = Parameter(
+    "flag",
+    "EIDs with this flag only, or with any.",
+    {"type": "string", "enum": [*(flag.value for flag in Flag), "any"]},
+)
+DAY: Final = Parameter(
+    "day",
+    "A day in UTC as 2026-01-31, or `latest`.",
+    {"type": "string", "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2}|latest)$"},
+    in_path=True,
 )
 NAME: Final = Parameter("name", "A site's name.", {"type": "string"}, in_path=True)
 EID: Final = Parameter(

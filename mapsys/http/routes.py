@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapsys.http import api, explain, health, keys, metrics, openapi, page
+from mapsys.http import api, explain, health, keys, metrics, openapi, page, poller
 from mapsys.http.explain_views import ExplainView, HistoryView
 from mapsys.http.problem import Problem
 from mapsys.http.route import (
     CURSOR,
+    DAY,
     EID,
+    FLAG,
     HTML,
     INSTANCE_ID,
     JSON,
@@ -115,6 +117,41 @@ ORDERS: Final = (
 )
 """What changes something."""
 
+POLLER: Final = (
+    Route(
+        "/api/v1/poller",
+        poller.poller,
+        "The last complete cycle of the poller, with its EIDs in order.",
+        poller.PollerView,
+        parameters=(FLAG, LIMIT, CURSOR),
+        problems=(Problem.NO_POLL_RESULTS, Problem.BAD_CURSOR),
+    ),
+    Route(
+        "/api/v1/poller/dumps",
+        poller.dumps,
+        "The days that there is a dump of, the newest last.",
+        poller.DumpsView,
+        problems=(Problem.NO_POLL_RESULTS,),
+    ),
+    Route(
+        "/api/v1/poller/dumps/{day}",
+        poller.dump,
+        "The dump of a day: a line for each EID.",
+        poller.DumpView,
+        parameters=(DAY,),
+        problems=(Problem.NO_POLL_RESULTS,),
+    ),
+    Route(
+        "/api/v1/poller/dumps/{day}/diff",
+        poller.difference,
+        "Lines that went and came since the dump before.",
+        poller.DumpView,
+        parameters=(DAY,),
+        problems=(Problem.NO_POLL_RESULTS,),
+    ),
+)
+"""What the poller found."""
+
 OWN: Final = (
     Route(
         "/livez",
@@ -170,4 +207,4 @@ OWN: Final = (
 )
 """About this process and its interface."""
 
-ROUTES: Final = (*STATE, *EIDS, *ORDERS, *OWN)
+ROUTES: Final = (*STATE, *EIDS, *ORDERS, *POLLER, *OWN)
