@@ -72,9 +72,15 @@ class Moves:
             del self._numbers[key]
         return True
 
+    @property
+    def oldest_number(self) -> int | None:
+        """The number of the move recorded first of those that are left."""
+        return next(iter(self._held), None)
+
     def oldest(self) -> Recorded | None:
-        """The move recorded first of those that are left."""
-        return next((self._view(number) for number in self._held), None)
+        """That move."""
+        number = self.oldest_number
+        return None if number is None else self._view(number)
 
     def of(self, eid: EidPrefix) -> Iterator[Recorded]:
         """The moves of exactly this EID-Prefix, oldest first."""

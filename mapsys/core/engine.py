@@ -397,7 +397,8 @@ class Engine:
             self._settings.wall_offset,
             self._pubsub.about_to_change,
         )
-        self._registrar.recount()
+        if effects:
+            self._registrar.recount()
         return effects
 
     def _is_still_allowed(self, eid: EidPrefix, details: Details) -> bool:

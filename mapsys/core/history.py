@@ -29,6 +29,9 @@ _HEAD: Final = struct.Struct(">Q?BB")
 """Seconds since 1970, whether merging had been asked for, xTRs named, octets of the site's name."""
 
 
+_NONE: Final[tuple[int | None, float | None]] = (None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryLimits:
     """moves_per_eid, moves: at least 1. retention_seconds: by the wall clock."""
@@ -103,6 +106,8 @@ class History:
         self._store = store
         self._limits = limits
         self._wall_offset = wall_offset
+        self._deadline = _NONE
+        """Which move ends next, and when: asked for after every batch of datagrams."""
 
     def record(
         self,
@@ -140,13 +145,18 @@ class History:
 
     def next_deadline(self) -> float | None:
         """When there is something to forget."""
-        oldest = self._store.moves.oldest()
-        if oldest is None:
-            return None
-        if self._limits is None or len(self._store.moves) > self._limits.moves:
-            return 0.0
-        at = Move.unpack(oldest.eid, oldest.facts).at
-        return at + self._limits.retention_seconds - self._wall_offset
+        moves = self._store.moves
+        if self._limits is None or len(moves) > self._limits.moves:
+            return 0.0 if len(moves) else None
+        number = moves.oldest_number
+        if number != self._deadline[0]:
+            oldest = moves.oldest()
+            self._deadline = _NONE
+            if oldest is not None:
+                at = Move.unpack(oldest.eid, oldest.facts).at
+                ends = at + self._limits.retention_seconds - self._wall_offset
+                self._deadline = number, ends
+        return self._deadline[1]
 
     def expire(self, now: float) -> None:
         """Forget what is too old or too much, a slice at a time."""
