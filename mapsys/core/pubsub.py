@@ -138,5 +138,5 @@ class PubSub:
         return None if self._publishing is None else self._publishing.next_deadline()
 
     def due(self, now: float, limit: int) -> list[Effect]:
-        """End, repeat and publish what it is time for; ``limit`` of each at most."""
+        """End and repeat what it is time for, ``limit`` of each at most, and go on publishing."""
         return [] if self._publishing is None else self._publishing.due(now, limit)

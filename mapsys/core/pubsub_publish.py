@@ -25,6 +25,10 @@ SHORTEST_PAUSE_SECONDS: Final = 0.02
 """Between publications over the pace: then several at once, rather than a timer for each."""
 
 
+PUBLISH_STEPS: Final = 128
+"""Steps of one call, each of which tells one subscriber at most: about 5 ms."""
+
+
 class Publishing:
     """Tells subscribers what has changed, and ends subscriptions that nobody answers for."""
 
@@ -60,13 +64,13 @@ class Publishing:
         return min((d for d in deadlines if d is not None), default=None)
 
     def due(self, now: float, limit: int) -> list[Effect]:
-        """End, repeat and publish what it is time for; ``limit`` of each at most."""
+        """End and repeat what it is time for, ``limit`` of each at most, and go on publishing."""
         effects = self._book.lapse(now, limit)
         repeats, given_up = self._unacknowledged.due(now, limit)
         effects.extend(repeats)
         for notice in given_up:
             effects.extend(self._give_up(notice, now))
-        effects.extend(self._publish(now, limit))
+        effects.extend(self._publish(now))
         lost = self._news.take_lost()
         if lost:
             effects.append(PublicationsLost(lost))
@@ -83,10 +87,10 @@ class Publishing:
             if not self._news.is_on_its_way(eid) and not self._unacknowledged.is_about(eid):
                 self._subscriptions.settle(eid)
 
-    def _publish(self, now: float, limit: int) -> list[Effect]:
+    def _publish(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
         rate = self._settings.notifies
-        for _ in range(limit):
+        for _ in range(PUBLISH_STEPS):
             if self._news.is_idle:
                 break
             if rate is not None and not self._may_send and not self._pace.take(None, now):

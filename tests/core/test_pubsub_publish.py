@@ -18,6 +18,7 @@ from mapsys.core.effects import (
 )
 from mapsys.core.engine import EXPIRY_SLICE
 from mapsys.core.limiter import Rate
+from mapsys.core.pubsub_publish import PUBLISH_STEPS
 from mapsys.core.pubsub_settings import KnownXtr, Subscriber
 from mapsys.eid import EidPrefix
 from mapsys.wire.map_notify import MapNotify
@@ -426,7 +427,7 @@ def test_a_mass_change_is_published_in_slices_at_the_pace_set() -> None:
             break
         world.now = max(world.now, deadline)
         effects = world.engine.expire(world.now)
-        assert len(of(Send, effects)) <= 3 * EXPIRY_SLICE
+        assert len(of(Send, effects)) <= PUBLISH_STEPS + EXPIRY_SLICE
         batch = xtr.hears(effects)
         heard += batch
         for notify in batch:
@@ -455,7 +456,7 @@ def test_many_subscribers_of_one_mapping_are_told_in_slices() -> None:
     for _ in range(count):
         effects = world.engine.expire(world.now)
         sends = of(Send, effects)
-        assert len(sends) <= EXPIRY_SLICE
+        assert len(sends) <= PUBLISH_STEPS
         for send in sends:
             told_hosts.append(send.destination.host)
             (notify,) = xtrs[send.destination.host].hears([send])
