@@ -34,24 +34,28 @@ class ExportPolicy:
 
     def outgoing(self, tunnel: Tunnel, route: Route) -> PathAttributes | None:
         """The attributes a neighbour is told a route with; None: it is not told."""
-        prefix = route.prefix
-        if (
-            prefix.is_host
-            or route.peer == tunnel.name
-            or tunnel.peer_as in route.as_path
-            or not self._may_leave(tunnel, route)
-        ):
-            return None
-        next_hop = self._own_ends.get((tunnel.name, prefix.family))
-        if next_hop is None:
+        if self.withheld(tunnel, route) is not None:
             return None
         internal = tunnel.peer_as == self._config.own_as
         return PathAttributes(
             as_path=route.as_path if internal else (self._config.own_as, *route.as_path),
-            next_hop=next_hop,
+            next_hop=self._own_ends[tunnel.name, route.prefix.family],
             origin=route.origin,
             communities=route.attributes.communities,
         )
+
+    def withheld(self, tunnel: Tunnel, route: Route) -> str | None:
+        """Why a neighbour is not told of a route, from ``alt.reasons.EXPORT_REASONS``."""
+        prefix = route.prefix
+        if prefix.is_host:
+            return "host-route"
+        if route.peer == tunnel.name:
+            return "came-from-there"
+        if tunnel.peer_as in route.as_path:
+            return "as-loop"
+        if not self._may_leave(tunnel, route):
+            return "inside-aggregate" if self._is_stood_for(prefix) else "not-for-role"
+        return None if (tunnel.name, prefix.family) in self._own_ends else "no-address"
 
     def default_route(self, tunnel: Tunnel, family: Family) -> PathAttributes | None:
         """The default route of a child that gets nothing else."""
@@ -77,6 +81,11 @@ class ExportPolicy:
             case Export.AGGREGATES:
                 return own_block or backup_block or self._is_beside(route, *_FROM_ABOVE_OR_BESIDE)
         return False
+
+    def _is_stood_for(self, prefix: EidPrefix) -> bool:
+        """Whether an aggregate of this node takes the place of a prefix."""
+        blocks = (*self._config.blocks, *self._config.backup_blocks)
+        return any(block.covers(prefix) and block != prefix for block in blocks)
 
     def _is_beside(self, route: Route, *roles: Role) -> bool:
         """An aggregate of this level or a shorter one, from somebody not below."""

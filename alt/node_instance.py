@@ -17,7 +17,15 @@ from typing import Final
 
 from alt.bgp.conf import ConfRefusedError
 from alt.bgp.dialect import Dialect
-from alt.bgp.events import AltEvent, DayChanged, PeerDown, PeerUp
+from alt.bgp.events import (
+    AltEvent,
+    DayChanged,
+    OriginateLocal,
+    PeerDown,
+    PeerUp,
+    SpeakerLost,
+    WithdrawLocal,
+)
 from alt.bgp.speaker import Speaker
 from alt.effects import AltEffect, FibChange, Rejected, Teardown
 from alt.fib import Fib
@@ -25,6 +33,7 @@ from alt.helped_process import start_in_overlay
 from alt.helper_client import TunnelHelper
 from alt.model import AltConfig, Backend, Tunnel
 from alt.netns import overlay_name
+from alt.node_peers import PeerStories
 from alt.plane import AltPlane
 from alt.plane_carrier import PlaneCarrier
 from alt.plane_effects import Deliver, SendNegative
@@ -42,6 +51,8 @@ from mapsys.table import PrefixTable
 
 FAREWELL_SECONDS: Final = 2.0
 """How long neighbours may take to be told that the node ends."""
+
+SPEAKER_GONE: Final = "this node's BGP speaker is gone"
 
 SETTLING_SECONDS: Final = 60.0
 """After the start: how long a neighbour may take to come before it counts as away."""
@@ -99,7 +110,9 @@ class AltInstance:
         self._midnight: asyncio.TimerHandle | None = None
         self._overlay = overlay_name(around.node, config.instance_id)
         self._started_at = self._loop.time()
-        self._up: set[str] = set()
+        self.stories = PeerStories()
+        self.wanted_sites: set[EidPrefix] = set()
+        """What the Map-Server here serves, whether policy lets it onto the ALT or not."""
 
     @property
     def config(self) -> AltConfig:
@@ -209,14 +222,21 @@ class AltInstance:
 
     def handle(self, event: AltEvent) -> None:
         """Take what a neighbour, ExaBGP or the Map-Server says."""
+        now = self._loop.time()
+        tells = self.stories.observe(event, now)
         match event:
+            case OriginateLocal(prefix):
+                self.wanted_sites.add(prefix)
+            case WithdrawLocal(prefix):
+                self.wanted_sites.discard(prefix)
             case PeerUp(peer):
-                self._up.add(peer)
                 self._say(Event.ALT_PEER_UP, peer=peer)
-            case PeerDown(peer, reason) if peer in self._up:
-                self._up.discard(peer)
+            case PeerDown(peer, reason) if tells:
                 self._say(Event.ALT_PEER_DOWN, peer=peer, why=reason)
-        self._carry_out(self.router.handle(event, self._loop.time()))
+            case SpeakerLost():
+                for peer in self.stories.lose_all(SPEAKER_GONE, now):
+                    self._say(Event.ALT_PEER_DOWN, peer=peer, why=SPEAKER_GONE)
+        self._carry_out(self.router.handle(event, now))
 
     # What others ask.
 

@@ -6,7 +6,7 @@ This is the imperative half; every decision is the plane's.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from alt.effects import FibChange
@@ -69,6 +69,11 @@ class PlaneCarrier:
         self.backend = make_backend(self.receive)
         self._specs: dict[str, TunnelSpec] = {}
         self.counters = PlaneCounters()
+
+    @property
+    def specs(self) -> Mapping[str, TunnelSpec]:
+        """The tunnels that are up, by name."""
+        return self._specs
 
     def open(self, spec: TunnelSpec) -> None:
         """Bring a tunnel up. Raises TunnelError."""

@@ -38,6 +38,16 @@ LEAK_REASONS: Final = frozenset(
 )
 """Refusals that say that the neighbour's own filters are missing."""
 
+EXPORT_REASONS: Final[dict[str, str]] = {
+    "host-route": "a route to a single EID never leaves",
+    "came-from-there": "a route never goes back to where it came from",
+    "as-loop": "its AS path has passed the neighbour's AS",
+    "inside-aggregate": "it lies in a block of this node, whose aggregate stands for it",
+    "not-for-role": "neighbours of this role are not told of such routes",
+    "no-address": "the tunnel has no address of the prefix's family",
+}
+"""Reasons for not telling a neighbour of a route, each with a sentence for the operator."""
+
 SESSION_REASONS: Final[dict[str, str]] = {
     "max-prefix": "the neighbour sent more prefixes than its max-prefix",
     "quarantined": "the neighbour flapped or leaked too much",

@@ -83,5 +83,9 @@ class LocRib:
         """The routes in use inside a prefix (itself counts), in table order."""
         return (route for _, route in self._best.covered(prefix))
 
+    def after(self, prefix: EidPrefix | None) -> Iterator[Route]:
+        """The routes in use behind a prefix in table order; None: from the first on."""
+        return (route for _, route in self._best.items(prefix))
+
     def __iter__(self) -> Iterator[Route]:
         return (route for _, route in self._best.items())
