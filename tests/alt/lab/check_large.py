@@ -1,0 +1,54 @@
+"""Check 16: one neighbour announces 100,000 prefixes."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from tests.alt.lab.errors import CheckFailed
+from tests.alt.lab.lab import Lab, running
+from tests.alt.lab.report import Check
+from tests.alt.lab.topology import load
+from tests.alt.lab.waiting import wait_for
+
+TOPOLOGY: Final = "large.yaml"
+PREFIXES: Final = 100_000
+SECONDS: Final = 60.0
+"""Several times the 10 s that it is to take: the machine may be busy."""
+
+
+def _routes(folder: Path) -> None:
+    networks = islice(
+        IPv4Network("198.18.0.0/15").supernet(new_prefix=8).subnets(new_prefix=28), PREFIXES
+    )
+    text = "".join(f"route {network} unreachable;\n" for network in networks)
+    (folder / "above" / "above.routes.conf").write_text(text, encoding="ascii")
+
+
+def _session(lab: Lab) -> dict[str, Any]:
+    (row,) = lab.own["below"].rows("peers")
+    return row
+
+
+def large_table(_: None) -> str:
+    with running(load(TOPOLOGY), _routes) as lab:
+        seconds = wait_for(
+            lambda: _session(lab)["accepted"] == PREFIXES and _session(lab)["complete"],
+            f"{PREFIXES} prefixes and End-of-RIB",
+            SECONDS,
+            found=lambda: _session(lab),
+        )
+        if not _session(lab)["state"] == "up":
+            raise CheckFailed(f"the session did not last: {_session(lab)}")
+    return f"{PREFIXES} prefixes in the Loc-RIB {seconds:.1f} s after the session came up"
+
+
+CHECK: Final = Check[None](
+    "16",
+    f"BIRD announces {PREFIXES:,} prefixes to one node",
+    "End-of-RIB within 10 s of the session (60 s on a busy machine)",
+    large_table,
+    quick=False,
+)

@@ -1,0 +1,143 @@
+"""A running lab: the nodes of a topology, an ITR, ETRs, and the capture of what they send."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from tests.alt.lab.capture import Capture
+from tests.alt.lab.etrs import SiteEtr
+from tests.alt.lab.foreign import KINDS, Bird, ForeignNode, Frr, GoBgp
+from tests.alt.lab.itr import Itr
+from tests.alt.lab.network import Network, reap
+from tests.alt.lab.own import OwnNode
+from tests.alt.lab.topology import Topology
+from tests.alt.lab.waiting import wait_for
+
+ITR_RLOC: Final = "192.0.2.41"
+
+
+class Lab:
+    """Everything of one topology. ``own`` and ``foreign`` nodes, and ``etrs`` of sites, by name."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self.network = Network()
+        self.folder = Path(tempfile.gettempdir()) / self.network.tag
+        self.own: dict[str, OwnNode] = {}
+        self.foreign: dict[str, ForeignNode] = {}
+        self.etrs: dict[str, SiteEtr] = {}
+        self.left_behind: list[str] = []
+        """After the end: processes and namespaces that should have been gone."""
+
+    def open(self, prepare: Callable[[Path], None] | None = None) -> None:
+        """Start everything, and wait until every session is up.
+
+        prepare: puts further files into the lab's folder, which is named for it.
+        Raises LabError, CheckFailed.
+        """
+        # Programs that gave up root have to reach their files below it.
+        self.folder.mkdir(mode=0o711)
+        self.capture = Capture(self.network, self.folder)
+        hosts = self.network.add_host("hosts", ITR_RLOC, *(s.rloc for s in self.topology.sites))
+        for node in self.topology.nodes:
+            folder = self.folder / node.name
+            folder.mkdir()
+            if node.is_own:
+                self.own[node.name] = OwnNode(node, self.topology, self.network, folder)
+            else:
+                kind = KINDS[node.kind]
+                self.foreign[node.name] = kind(node, self.topology, self.network, folder)
+        if prepare is not None:
+            prepare(self.folder)
+        for own in self.own.values():
+            own.launch()
+        for foreign in self.foreign.values():
+            foreign.start()
+        for own in self.own.values():
+            own.wait_until_serving()
+        (resolver,) = (node for node in self.topology.nodes if node.map_resolver)
+        self.itr = Itr(hosts, ITR_RLOC, resolver.rloc)
+        for site in self.topology.sites:
+            etr = SiteEtr(site, hosts, self.topology.node(site.at).rloc)
+            self.etrs[site.name] = etr
+            etr.register()
+        for etr in self.etrs.values():
+            etr.wait_until_settled()
+        wait_for(self.is_up, "every session to be up", found=self.sessions_down)
+
+    def is_up(self) -> bool:
+        """Whether every session of this project's nodes is up."""
+        return not self.sessions_down()
+
+    def sessions_down(self) -> list[str]:
+        """ "node-neighbour" of each session that is not up."""
+        return [
+            f"{name}-{row['name']}"
+            for name, own in self.own.items()
+            for row in own.rows("peers")
+            if row["state"] != "up"
+        ]
+
+    def name_of(self, rloc: str) -> str:
+        """The node that has this RLOC; the RLOC itself where none has."""
+        return next((node.name for node in self.topology.nodes if node.rloc == rloc), rloc)
+
+    def bird(self, name: str) -> Bird:
+        """A foreign node that is a BIRD."""
+        node = self.foreign[name]
+        assert isinstance(node, Bird)
+        return node
+
+    def frr(self, name: str) -> Frr:
+        """A foreign node that is an FRR."""
+        node = self.foreign[name]
+        assert isinstance(node, Frr)
+        return node
+
+    def gobgp(self, name: str) -> GoBgp:
+        """A foreign node that is a GoBGP."""
+        node = self.foreign[name]
+        assert isinstance(node, GoBgp)
+        return node
+
+    def end(self) -> None:
+        """End everything in order, and note what is left all the same."""
+        for etr in self.etrs.values():
+            etr.end()
+        nodes: list[OwnNode | ForeignNode] = [*self.own.values(), *self.foreign.values()]
+        for node in nodes:
+            node.ask_to_end()
+        for node in nodes:
+            node.end()
+        if hasattr(self, "capture"):
+            self.capture.end()
+        self.left_behind = self.network.left_behind()
+
+
+@contextlib.contextmanager
+def running(
+    topology: Topology,
+    prepare: Callable[[Path], None] | None = None,
+    *,
+    keep: Path | None = None,
+) -> Iterator[Lab]:
+    """A lab that is gone afterwards, whatever happens. keep: where its files go to instead."""
+    reap()
+    lab = Lab(topology)
+    try:
+        lab.open(prepare)
+        yield lab
+    finally:
+        try:
+            lab.end()
+        finally:
+            lab.network.close()
+            if keep is None:
+                shutil.rmtree(lab.folder, ignore_errors=True)
+            else:
+                shutil.move(lab.folder, keep)

@@ -1,0 +1,94 @@
+"""The pilot network ready to be checked: its sites, and the site that speaks BGP, in place."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from tests.alt.lab.errors import CheckFailed
+from tests.alt.lab.etrs import AltEtr
+from tests.alt.lab.itr import Asked, locators
+from tests.alt.lab.lab import Lab, running
+from tests.alt.lab.programs import ask, program
+from tests.alt.lab.topology import load
+from tests.alt.lab.waiting import wait_for
+
+TOPOLOGY: Final = "topology.yaml"
+ALT_SITE: Final = "198.18.1.0/24"
+"""What etr1 announces by BGP."""
+
+REGIONS: Final = ("198.18.0.0/19", "198.18.32.0/19", "198.18.64.0/19", "198.18.96.0/19")
+
+_LOC_RIBS: Final = {
+    "mr1": REGIONS,
+    "arin": (*REGIONS, "198.18.0.0/21", "198.18.32.0/21"),
+    "mspa": (*REGIONS, "198.18.0.0/21", ALT_SITE, "198.18.2.0/24", "198.18.3.16/28"),
+}
+"""What some of the nodes have in the end: their own blocks, what is above, and what is below."""
+
+
+class Pilot:
+    """The lab and the ETR that has a place on the ALT itself."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        etr1 = lab.gobgp("etr1")
+        ask(etr1.overlay, program("ip"), "route", "add", "local", ALT_SITE, "dev", "lo")
+        self.alt_etr = AltEtr(etr1.overlay, etr1.underlay, etr1.node.rloc, ALT_SITE)
+        etr1.announce(ALT_SITE)
+
+    def wait_until_settled(self) -> None:
+        """Wait for the state that the topology leads to. Raises CheckFailed."""
+        wait_for(self.lab.is_up, "every session to be up", found=self.lab.sessions_down)
+        for name in ("apnic", "lacnic"):
+            self._wait_for_prefixes(name, self.lab.foreign[name].prefixes, REGIONS)
+        for name, wanted in _LOC_RIBS.items():
+            self._wait_for_prefixes(name, partial(self.routes, name), wanted)
+
+    def _wait_for_prefixes(
+        self, name: str, prefixes: Callable[[], set[str]], wanted: Collection[str]
+    ) -> None:
+        wait_for(
+            lambda: prefixes() == set(wanted), f"{name} to have {sorted(wanted)}", found=prefixes
+        )
+
+    def routes(self, node: str, instance_id: int = 0) -> set[str]:
+        """The prefixes in a node's Loc-RIB."""
+        return {
+            row["prefix"]
+            for row in self.lab.own[node].rows("routes")
+            if row["instance_id"] == instance_id
+        }
+
+    def require_answer(self, eid: str) -> Asked:
+        """Ask for an EID; it has to lead to its site's locator. Raises CheckFailed."""
+        wanted = self._rloc_of(eid)
+        asked = self.lab.itr.ask(eid)
+        if asked.answer is None or locators(asked.answer) != [wanted]:
+            raise CheckFailed(f"{eid}: {asked}; its site is at {wanted}")
+        return asked
+
+    def _rloc_of(self, eid: str) -> str:
+        if eid.startswith("198.18.1."):
+            return self.lab.topology.node("etr1").rloc
+        sites = {site.prefix.rpartition(".")[0]: site.rloc for site in self.lab.topology.sites}
+        return sites[eid.rpartition(".")[0]]
+
+    def end(self) -> None:
+        """End the ETR."""
+        self.alt_etr.end()
+
+
+@contextlib.contextmanager
+def pilot(keep: Path | None = None) -> Iterator[Pilot]:
+    """The whole network, settled. Raises LabError, CheckFailed."""
+    with running(load(TOPOLOGY), keep=keep) as lab:
+        network = Pilot(lab)
+        try:
+            network.wait_until_settled()
+            yield network
+        finally:
+            network.end()
