@@ -44,6 +44,7 @@ from mapsys.net.notify_socket import NotifySocket, watchdog_interval_seconds
 from mapsys.net.recorder import Recorder
 from mapsys.net.shell import Record, Shell
 from mapsys.nonce_orders import NonceOrders
+from mapsys.query_events_rows import EventKind
 from mapsys.start_error import StartError, cannot_listen, require_free_tcp
 from mapsys.store_pure import PureStore
 
@@ -219,6 +220,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         self._shell.subscribe(self._view.ledger.observe)
         self._shell.subscribe(self._view.site_states.observe)
+        self._shell.subscribe(self._view.events.observe)
         self._shell.subscribe(self._effect_log.observe)
         self._listen(self._config)
         if self._config.http is not None:
@@ -304,6 +306,7 @@ class Daemon:
         self._shell.committed(ticket)
         if self._view.condition.journal_problem is not None:
             self._view.condition.journal_problem = None
+            self._view.events.note(EventKind.JOURNAL_WRITES)
             self._shell.set_writable(True)
             self._log.info(Event.JOURNAL_WRITES)
 
@@ -311,6 +314,7 @@ class Daemon:
         self._shell.set_writable(False)
         if self._view.condition.journal_problem != str(error):
             self._view.condition.journal_problem = str(error)
+            self._view.events.note(EventKind.JOURNAL_FAILED, detail=str(error))
             self._log.error(Event.JOURNAL_FAILED, problem=str(error))
 
     # Children
@@ -399,6 +403,7 @@ class Daemon:
             self._log.info(Event.RELOAD_CHANGE, change=line)
         self._view.condition.last_reload_at = time.time()
         self._view.condition.reloads += 1
+        self._view.events.note(EventKind.RELOADED)
         self._view.condition.reload_refused = None
         dropped = sum(isinstance(effect, Expired) for effect in effects)
         self._log.info(Event.RELOADED, dropped=dropped)
@@ -415,6 +420,7 @@ class Daemon:
 
     def _refuse_reload(self, why: str) -> None:
         self._view.condition.failed_reloads += 1
+        self._view.events.note(EventKind.RELOAD_REFUSED, detail=why)
         self._view.condition.reload_refused = why
         self._log.error(Event.RELOAD_REFUSED, why=why)
 

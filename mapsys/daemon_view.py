@@ -20,6 +20,7 @@ from mapsys.core.site import SiteTable
 from mapsys.daemon_alt import DaemonAlt
 from mapsys.datapath.contract import Datapath
 from mapsys.eid import EidPrefix, Family
+from mapsys.event_ring import EventRing
 from mapsys.histogram import Histogram
 from mapsys.net.shell import Shell
 from mapsys.nonce_orders import NonceOrders
@@ -77,6 +78,7 @@ class DaemonView:
         self.store = store
         self.ledger = SiteLedger()
         self.site_states = SiteStates(store)
+        self.events = EventRing()
         self.condition = Condition()
         self.histograms: dict[str, Histogram] = {}
         """What is measured, by the names of metric families without their prefix."""

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from collections.abc import Mapping as Totals
 from typing import Final, Protocol
 
-from mapsys.core import details
-from mapsys.core.details import HAS_XTR_ID, Details
-from mapsys.core.effects import Endpoint
+from mapsys.core.details import Details
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.eid import EidPrefix, Family
+from mapsys.query_events import Eventful, changes, events
+from mapsys.query_events_rows import ChangesQuestion, EventsQuestion
 from mapsys.query_explain import Explaining, explained, history
 from mapsys.query_explain_rows import ExplainQuestion, HistoryQuestion
 from mapsys.query_keys import KeySource, keys
@@ -27,6 +27,8 @@ from mapsys.query_measures_rows import (
     PollerRow,
     SiteStatesQuestion,
 )
+from mapsys.query_registration import registration_row, unix_time
+from mapsys.query_registration_row import RegistrationRow
 from mapsys.query_rows import (
     PAGE_ROWS_LIMIT,
     Answer,
@@ -37,7 +39,6 @@ from mapsys.query_rows import (
     LookupRow,
     Question,
     RefusalRow,
-    RegistrationRow,
     RegistrationsPage,
     RegistrationsQuestion,
     SiteEidRow,
@@ -49,7 +50,7 @@ from mapsys.query_rows import (
     StatusRow,
 )
 from mapsys.site_states import SiteStates
-from mapsys.store import Mapping, Registration, Store
+from mapsys.store import Mapping, Store
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.records import EidRecord
 
@@ -66,19 +67,7 @@ COUNT_LIMIT: Final = 1_000
 """Prefixes counted for one configured EID-Prefix of a site."""
 
 
-_FLAG_NAMES: Final = (
-    (details.PROXY_MAP_REPLY, "proxy-map-reply"),
-    (details.SECURITY_CAPABLE, "security-capable"),
-    (details.MERGE_REQUEST, "merge-request"),
-    (details.TTL_TIMEOUT, "use-ttl-for-timeout"),
-    (details.NEXT_SECRET, "next-secret"),
-    (details.FORMER, "former"),
-    (details.STATIC, "static"),
-    (details.RELAYED, "relayed"),
-)
-
-
-class QuerySource(Explaining, KeySource, Protocol):
+class QuerySource(Explaining, KeySource, Eventful, Protocol):
     """The daemon, as the query socket sees it. Every call is short and never waits."""
 
     @property
@@ -155,6 +144,10 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return await site_states(question, source)
             case PollerQuestion():
                 return source.poller() or Declined("no-poller", "no poller: section is configured")
+            case EventsQuestion():
+                return await events(question, source)
+            case ChangesQuestion():
+                return changes(question, source)
     except _BadCursor:
         return Declined("bad-cursor", "the cursor is not one that was handed out; start again")
 
@@ -218,7 +211,7 @@ async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow
         eids=eids,
         key_ids=[key.key_id for key in site.keys],
         last_accepted_at=(
-            None if account.last_accepted is None else _unix_time(account.last_accepted, source)
+            None if account.last_accepted is None else unix_time(account.last_accepted, source)
         ),
         accepted=account.accepted,
         refused=account.refused,
@@ -228,8 +221,8 @@ async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow
 
 def _refusal_row(refusal: LastRefusal, source: QuerySource) -> RefusalRow:
     return RefusalRow(
-        at=_unix_time(refusal.at, source),
-        source=_endpoint_text(refusal.source),
+        at=unix_time(refusal.at, source),
+        source=str(refusal.source),
         eid=None if refusal.eid is None else refusal.eid.pack(),
         reason=refusal.reason,
         detail=refusal.detail,
@@ -255,7 +248,7 @@ async def _registrations(question: RegistrationsQuestion, source: QuerySource) -
                 continue
             if len(rows) == limit or octets > PAGE_OCTETS_LIMIT:
                 return RegistrationsPage(rows, rows[-1].eid + rows[-1].registrant)
-            rows.append(_registration_row(mapping.eid, one, facts, source))
+            rows.append(registration_row(mapping.eid, one, facts, source))
             octets += len(one.record)
         if examined == EXAMINED_LIMIT:
             last = mapping.registrations[-1].registrant
@@ -348,38 +341,6 @@ async def _inside(
         yield mapping
 
 
-def _registration_row(
-    eid: EidPrefix, registration: Registration, facts: Details, source: QuerySource
-) -> RegistrationRow:
-    expires_at = _unix_time(registration.deadline, source)
-    has_xtr_id = bool(facts.flags & HAS_XTR_ID)
-    return RegistrationRow(
-        eid=eid.pack(),
-        record=registration.record,
-        registrant=registration.registrant,
-        site=facts.site,
-        source=_endpoint_text(facts.source),
-        key_id=facts.key_id,
-        algorithm_id=facts.algorithm_id,
-        flags=[name for bit, name in _FLAG_NAMES if facts.flags & bit],
-        xtr_id=registration.registrant if has_xtr_id else None,
-        site_id=facts.site_id if has_xtr_id else None,
-        first_seen=facts.first_registered,
-        last_seen=expires_at - facts.lifetime_seconds,
-        expires_at=expires_at,
-    )
-
-
-def _unix_time(at: float, source: QuerySource) -> float:
-    now, unix_now = source.clocks()
-    return unix_now + (at - now)
-
-
-def _endpoint_text(endpoint: Endpoint) -> str:
-    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-    return f"{host}:{endpoint.port}"
-
-
 def _lookup(question: LookupQuestion, source: QuerySource) -> LookupRow:
     eid, _ = EidPrefix.unpack(question.eid)
     resolution = source.resolve(eid)
@@ -388,7 +349,7 @@ def _lookup(question: LookupQuestion, source: QuerySource) -> LookupRow:
     if mapping is not None:
         prefix, record = mapping.eid, mapping.published
         rows = [
-            _registration_row(mapping.eid, one, Details.unpack(one.details), source)
+            registration_row(mapping.eid, one, Details.unpack(one.details), source)
             for one in mapping.registrations[:PAGE_ROWS_LIMIT]
         ]
     elif prefix is not None:

@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from mapsys.query_events_rows import ChangesPage, ChangesQuestion, EventsPage, EventsQuestion
 from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
 from mapsys.query_keys_rows import ForgetNonce, KeysPage, KeysQuestion, NonceForgotten
 from mapsys.query_measures_rows import (
@@ -20,6 +21,7 @@ from mapsys.query_measures_rows import (
     SiteStatesPage,
     SiteStatesQuestion,
 )
+from mapsys.query_registration_row import RegistrationRow
 
 PAGE_ROWS_LIMIT: Final = 500
 """Rows in one page at most, whatever was asked for."""
@@ -86,6 +88,8 @@ Question = (
     | MeasuresQuestion
     | SiteStatesQuestion
     | PollerQuestion
+    | EventsQuestion
+    | ChangesQuestion
 )
 
 
@@ -172,27 +176,6 @@ class SitesPage(msgspec.Struct, frozen=True, tag="sites"):
     next: str | None
 
 
-class RegistrationRow(msgspec.Struct, frozen=True):
-    """One registrant's contribution to a mapping.
-
-    record: the EID-Record as registered, in wire octets.
-    """
-
-    eid: bytes
-    record: bytes
-    registrant: bytes
-    site: str
-    source: str
-    key_id: int
-    algorithm_id: int
-    flags: list[str]
-    xtr_id: bytes | None
-    site_id: bytes | None
-    first_seen: float
-    last_seen: float
-    expires_at: float
-
-
 class RegistrationsPage(msgspec.Struct, frozen=True, tag="registrations"):
     """Registrations in table order. ``next`` is None at the end; a page may be short."""
 
@@ -244,5 +227,7 @@ Answer = (
     | MeasuresRow
     | SiteStatesPage
     | PollerRow
+    | EventsPage
+    | ChangesPage
     | Declined
 )

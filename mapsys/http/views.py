@@ -12,11 +12,11 @@ import msgspec
 
 from mapsys.advice import advice
 from mapsys.eid import EidPrefix
+from mapsys.query_registration_row import RegistrationRow
 from mapsys.query_rows import (
     ListenRow,
     LookupRow,
     RefusalRow,
-    RegistrationRow,
     SiteEidRow,
     SiteRow,
     StatusRow,

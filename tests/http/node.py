@@ -12,7 +12,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +27,7 @@ from mapsys.core.site import EidRule, LispSite, SiteKey, SiteTable
 from mapsys.daemon_view import family_name
 from mapsys.datapath.counters import Counters
 from mapsys.eid import EidPrefix, Family
+from mapsys.event_ring import EventRing
 from mapsys.net.audit import AuditTrail
 from mapsys.net.log import open_log
 from mapsys.nonce_orders import NonceOrders
@@ -72,6 +73,7 @@ class Node:
         self.store = PureStore()
         self.ledger = SiteLedger()
         self.site_states = SiteStates(self.store)
+        self.events = EventRing()
         self.per_site = False
         self.poller_row: PollerRow | None = None
         self.started_at = time.time()
@@ -163,8 +165,20 @@ class Node:
         effects = self.engine.handle(Datagram(data, source, self.endpoint), now)
         self.ledger.observe(effects, now)
         self.site_states.observe(effects, now)
+        self.events.observe(effects, now)
         self._counters.fold(effects)
         return effects
+
+    def on_its_thread(self, work: Callable[[], object]) -> None:
+        """Do something between two turns of the running node's loop, and wait until it is done."""
+        done = threading.Event()
+
+        def do() -> None:
+            work()
+            done.set()
+
+        self._loop.call_soon_threadsafe(do)
+        assert done.wait(20), "the node is stuck"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -37,11 +37,12 @@ def register(
     algorithm_id: int = 2,
     xtr_id: bytes | None = None,
     rloc: str = "127.0.0.2",
+    ttl: int = 1440,
 ) -> list[Effect]:
     """Register at the node; what the engine did."""
     config = EtrConfig(
         map_server=node.endpoint,
-        records=records(*prefixes, rloc=rloc),
+        records=records(*prefixes, rloc=rloc, ttl=ttl),
         key=Key(secret),
         key_id=1,
         algorithm_id=algorithm_id,
@@ -56,3 +57,8 @@ def register(
         if isinstance(one, Transmit)
         for effect in node.receive(one.data, ETR)
     ]
+
+
+def withdraw(node: Node, *prefixes: str) -> list[Effect]:
+    """Withdraw at the node what was registered (record TTL 0)."""
+    return register(node, *prefixes, ttl=0)
