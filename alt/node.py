@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -12,14 +13,17 @@ from alt.helper_client import TunnelHelper
 from alt.levels import FAMILIES
 from alt.model import AltConfig
 from alt.node_instance import AltInstance, Surroundings
+from alt.node_pages import alt_page
 from alt.node_sites import LiveSites
 from alt.plane_effects import Deliver, SendNegative
+from alt.trace import TracedHop, Vantage, does, own_addresses, trace
 from alt.tunnel.underlay import GreUnderlay
 from mapsys.core.alt_entry import AltArrival
 from mapsys.core.effects import Effect, Endpoint, Inject, Send
 from mapsys.core.engine import Engine
 from mapsys.eid import EidPrefix
 from mapsys.net.log import Logger
+from mapsys.query_alt_rows import AltHopRow, AltPage, AltQuestion, AltTraceRow
 from mapsys.store import Store
 
 
@@ -65,6 +69,7 @@ class AltNode:
         self.instances = {c.instance_id: AltInstance(c, self._around) for c in configs}
         """By instance-ID."""
         self._sites: LiveSites | None = None
+        self._engine: Engine | None = None
 
     # Life.
 
@@ -74,6 +79,7 @@ class AltNode:
         Raises AltStartError, TunnelError, ConfRefusedError or OSError; then
         :meth:`stop` it.
         """
+        self._engine = engine
         self._sites = LiveSites(engine, store, self.instances.keys())
         await self._start(self.instances.values(), self._sites.recount())
 
@@ -155,6 +161,30 @@ class AltNode:
         if self._sites is not None:
             self._tell(self._sites.recount())
 
+    # The status interface (``mapsys.query_alt.AltSource``).
+
+    async def page(self, question: AltQuestion) -> AltPage:
+        """Rows of a list."""
+        if question.instance_id is not None:
+            self._instance(question.instance_id)
+        clocks = (asyncio.get_running_loop().time(), time.time())
+        return alt_page(self.instances, question, clocks)
+
+    async def trace(self, eid: EidPrefix) -> AltTraceRow:
+        """The way of Map-Requests for an EID."""
+        instance = self._instance(eid.instance_id)
+        if eid.family not in FAMILIES or not eid.is_host:
+            raise ValueError(f"the ALT carries Map-Requests for single IP addresses; {eid} is none")
+        listen = () if self._engine is None else self._engine.settings.local
+        own = own_addresses(instance.config, listen)
+        steps = await trace(eid, Vantage(own, instance.plane.hop, instance.carrier.inject))
+        return AltTraceRow(eid.pack(), [_hop_row(step) for step in steps], steps[-1].is_end)
+
+    def _instance(self, instance_id: int) -> AltInstance:
+        if not self.has_alt(instance_id):
+            raise LookupError(f"instance-ID {instance_id} has no ALT here")
+        return self.instances[instance_id]
+
     def problems(self) -> list[str]:
         """What is wrong at present, a sentence each."""
         if not self._helper.is_running:
@@ -174,3 +204,15 @@ class AltNode:
 
     def _negative(self, effect: SendNegative) -> None:
         self._on_send(Send(effect.data, effect.destination))
+
+
+def _hop_row(step: TracedHop) -> AltHopRow:
+    hop = step.hop
+    return AltHopRow(
+        hops=step.hops,
+        node=None if hop is None else hop.node,
+        prefix=None if hop is None else hop.prefix.pack(),
+        does=does(step),
+        address=step.address,
+        seconds=step.seconds,
+    )

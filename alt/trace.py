@@ -39,7 +39,7 @@ SILENT_LIMIT: Final = 3
 CONTROL_PORT: Final = 4342
 
 
-class TraceError(Exception):
+class TraceError(ValueError):
     """A trace cannot be made; the text says why."""
 
 

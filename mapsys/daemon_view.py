@@ -24,6 +24,7 @@ from mapsys.event_ring import EventRing
 from mapsys.histogram import Histogram
 from mapsys.net.shell import Shell
 from mapsys.nonce_orders import NonceOrders
+from mapsys.query_alt import AltSource
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_measures import histogram_row, samples
@@ -94,6 +95,11 @@ class DaemonView:
         self._config = config
         self._config_hash = hashlib.sha256(dump(config).encode()).hexdigest()[:16]
         self.site_states.replace(self._engine.sites)
+
+    @property
+    def alt(self) -> AltSource | None:
+        """The ALT node, where there is one."""
+        return self._alt.node
 
     @property
     def sites(self) -> SiteTable:

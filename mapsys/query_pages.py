@@ -12,6 +12,8 @@ from mapsys.core.details import Details
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.eid import EidPrefix, Family
+from mapsys.query_alt import AltDeclined, Overlaid, alt_answer
+from mapsys.query_alt_rows import AltQuestion, AltTraceQuestion
 from mapsys.query_events import Eventful, changes, events
 from mapsys.query_events_rows import ChangesQuestion, EventsQuestion
 from mapsys.query_explain import Explaining, explained, history
@@ -67,7 +69,7 @@ COUNT_LIMIT: Final = 1_000
 """Prefixes counted for one configured EID-Prefix of a site."""
 
 
-class QuerySource(Explaining, KeySource, Eventful, Protocol):
+class QuerySource(Explaining, KeySource, Eventful, Overlaid, Protocol):
     """The daemon, as the query socket sees it. Every call is short and never waits."""
 
     @property
@@ -142,12 +144,16 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return await measures(source)
             case SiteStatesQuestion():
                 return await site_states(question, source)
+            case AltQuestion() | AltTraceQuestion():
+                return await alt_answer(question, source)
             case PollerQuestion():
                 return source.poller() or Declined("no-poller", "no poller: section is configured")
             case EventsQuestion():
                 return await events(question, source)
             case ChangesQuestion():
                 return changes(question, source)
+    except AltDeclined as declined:
+        return Declined(declined.reason, str(declined))
     except _BadCursor:
         return Declined("bad-cursor", "the cursor is not one that was handed out; start again")
 

@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from mapsys.query_alt_rows import AltPage, AltQuestion, AltTraceQuestion, AltTraceRow
 from mapsys.query_events_rows import ChangesPage, ChangesQuestion, EventsPage, EventsQuestion
 from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
 from mapsys.query_keys_rows import ForgetNonce, KeysPage, KeysQuestion, NonceForgotten
@@ -88,6 +89,8 @@ Question = (
     | MeasuresQuestion
     | SiteStatesQuestion
     | PollerQuestion
+    | AltQuestion
+    | AltTraceQuestion
     | EventsQuestion
     | ChangesQuestion
 )
@@ -205,8 +208,8 @@ class LookupRow(msgspec.Struct, frozen=True, tag="lookup"):
 class Declined(msgspec.Struct, frozen=True, tag="declined"):
     """No answer.
 
-    reason: "malformed-question", "bad-cursor", "unknown-site", "unknown-key", "no-poller"
-    or "failed".
+    reason: "malformed-question", "bad-cursor", "unknown-site", "unknown-key", "no-poller",
+    "failed", or one of those in ``query_alt``.
     """
 
     reason: str
@@ -227,6 +230,8 @@ Answer = (
     | MeasuresRow
     | SiteStatesPage
     | PollerRow
+    | AltPage
+    | AltTraceRow
     | EventsPage
     | ChangesPage
     | Declined

@@ -74,6 +74,7 @@ class Node:
         self.ledger = SiteLedger()
         self.site_states = SiteStates(self.store)
         self.events = EventRing()
+        self.alt = None
         self.per_site = False
         self.poller_row: PollerRow | None = None
         self.started_at = time.time()
