@@ -1,12 +1,13 @@
 # Each target is one script, so that everything works without make as well.
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-long bench bench-quick
+.PHONY: help run test check test-long mutants bench bench-quick
 
 help:
 	@echo "make run          start the demo on loopback (LISTEN=, HTTP=, STATE=, CONFIG=, PYTHON=)"
 	@echo "make test         install what the tests need and run everything"
 	@echo "make check        format, lint, types and the fast tests"
 	@echo "make test-long    the tests that are too slow for every day"
+	@echo "make mutants      spoil the code in small ways, and expect a test to notice each"
 	@echo "make bench        speed against a C echo of the same packets (bench-quick: 30 s)"
 
 run:
@@ -20,6 +21,9 @@ check:
 
 test-long:
 	@scripts/test.sh long
+
+mutants:
+	@scripts/mutants.sh
 
 bench:
 	@scripts/bench.sh

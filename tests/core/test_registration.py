@@ -341,6 +341,7 @@ def test_host_bits_of_a_registered_prefix_are_cleared() -> None:
     crooked = type(from_wire)(1440, record("10.1.2.3/32").eid, 16, from_wire.rlocs)
     world.register(Etr(), crooked)
     assert world.store.get(EidPrefix.parse("10.1.0.0/16")) is not None
+    assert world.answer("10.1.2.3").records[0].eid == from_wire.eid
 
 
 def test_older_map_version_is_dropped_in_silence() -> None:

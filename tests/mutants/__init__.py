@@ -1,0 +1,1 @@
+"""Mutants of the code, and the table of conformance that names them."""
