@@ -324,11 +324,14 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_secret_that_two_sites_share_is_warned_about(tmp_path: Path) -> None:
-    text = GOOD + """\
+    text = (
+        GOOD
+        + """\
 sites:
   - {name: one, keys: [{id: 1, secret: one secret for all}], eids: [{prefix: 10.1.0.0/16}]}
   - {name: two, keys: [{id: 1, secret: one secret for all}], eids: [{prefix: 10.2.0.0/16}]}
 """
+    )
     (warning,) = load(put(tmp_path, text)).warnings
     assert warning.path == "sites[1].keys[0]"
     assert "the secret is that of site 'one' as well" in warning.message
