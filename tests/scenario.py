@@ -17,10 +17,9 @@ from mapsys.core.effects import Datagram, Effect, Send
 from mapsys.core.engine import Engine, Settings
 from mapsys.core_setup import settings_of
 from mapsys.store_pure import PureStore
-from mapsys.wire.map_notify import MapNotify
 from mapsys.wire.message import decode
 from tests.scenario_input import Builder, endpoint
-from tests.scenario_readable import effects_json
+from tests.scenario_readable import effect_json
 
 EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC).timestamp()
 """Seconds since 1970 at a scenario's time 0."""
@@ -42,7 +41,7 @@ class Scenario:
         self._store = PureStore()
         self._settings = read_settings(settings_file)
         self._engine = self._start()
-        self._builder = Builder(self._engine.sites)
+        self._builder = Builder(self._settings)
 
     def run(self, lines: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Take in the input lines in order; gives the effect lines."""
@@ -59,7 +58,7 @@ class Scenario:
         if "reload" in line:
             self._settings = read_settings(self._folder / line["reload"])
             effects = self._engine.reconfigure(self._settings, self._now)
-            self._builder.sites = self._engine.sites
+            self._builder.use(self._settings)
             return effects
         if "restart" in line:
             self._restart()
@@ -92,11 +91,8 @@ class Scenario:
     def _told(self, effects: list[Effect]) -> Iterator[dict[str, Any]]:
         for effect in effects:
             if isinstance(effect, Send):
-                message = decode(effect.data)
-                if isinstance(message, MapNotify):
-                    self._builder.notifies[message.nonce] = message
-        for shown in effects_json(effects, self._engine.sites):
-            yield {"at": round(self._now, 3), **shown}
+                self._builder.saw(decode(effect.data))
+            yield {"at": round(self._now, 3), **effect_json(effect, self._builder.keys)}
 
 
 def read_settings(path: Path) -> Settings:

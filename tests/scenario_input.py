@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mapsys.core.effects import Endpoint
-from mapsys.core.site import SiteTable
+from mapsys.core.engine import Settings
 from mapsys.eid import EidPrefix
 from mapsys.wire.address import Address, Ipv4, Ipv6, NoAddress, ip_address
 from mapsys.wire.auth import Key
@@ -18,7 +18,9 @@ from mapsys.wire.ip import build_ip_udp
 from mapsys.wire.map_notify import MapNotify, MapNotifyAck
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.map_request import MapRequest, MapRequestRecord
-from tests.scenario_readable import record_from
+from mapsys.wire.message import Message
+from tests.core.lisp_sec_xtrs import SecureItr
+from tests.scenario_readable import keys_of, record_from
 from tests.wire.pcap import udp_payloads
 
 CAPTURES = Path(__file__).with_name("captures")
@@ -33,11 +35,21 @@ def endpoint(text: str) -> Endpoint:
 
 
 class Builder:
-    """Makes datagrams; knows the sites' keys, and the Map-Notifies that were sent so far."""
+    """Makes datagrams; knows the keys, and the Map-Notifies that were sent so far."""
 
-    def __init__(self, sites: SiteTable) -> None:
-        self.sites = sites
-        self.notifies: dict[int, MapNotify] = {}
+    def __init__(self, settings: Settings) -> None:
+        self.keys: dict[str, Key] = {}
+        self._notifies: dict[int, MapNotify] = {}
+        self.use(settings)
+
+    def use(self, settings: Settings) -> None:
+        """Sign by these settings from now on."""
+        self.keys = keys_of(settings)
+
+    def saw(self, message: Message) -> None:
+        """The server sent a message; a Map-Notify may be acknowledged later."""
+        if isinstance(message, MapNotify):
+            self._notifies[message.nonce] = message
 
     def datagram(self, line: dict[str, Any]) -> bytes:
         """The octets of an input line."""
@@ -48,7 +60,8 @@ class Builder:
             return payloads[int(line["packet"])]
         source, local = endpoint(line["from"]), endpoint(line["to"])
         if "register" in line:
-            return self._register(line["register"])
+            register = self._register(line["register"])
+            return _relayed(register, line["behind"], local) if "behind" in line else register
         if "ack" in line:
             return self._ack(line["ack"])
         if "info" in line:
@@ -59,13 +72,8 @@ class Builder:
         """The key to sign with: ``secret`` is one that no site has, ``next`` the coming one."""
         if "secret" in held:
             return Key(held["secret"].encode())
-        site = self.sites.named(held["site"])
-        key = None if site is None else site.key(held.get("key_id", 1))
-        assert key is not None, held
-        if held.get("next"):
-            assert key.next is not None, held
-            return key.next
-        return key.current
+        name = f"{held['site']}/{held.get('key_id', 1)}"
+        return self.keys[f"{name} next" if held.get("next") else name]
 
     def _register(self, held: dict[str, Any]) -> bytes:
         flags = held.get("flags", ["proxy_map_reply", "want_map_notify"])
@@ -88,7 +96,7 @@ class Builder:
         return signed
 
     def _ack(self, held: dict[str, Any]) -> bytes:
-        notify = self.notifies[int(held["nonce"], 16)]
+        notify = self._notifies[int(held["nonce"], 16)]
         ack = MapNotifyAck(
             notify.nonce,
             notify.key_id,
@@ -116,11 +124,17 @@ def _options(held: dict[str, Any], flags: Iterable[str]) -> dict[str, Any]:
     return options
 
 
+def _relayed(register: bytes, device: str, local: Endpoint) -> bytes:
+    """A Map-Register as an RTR passes it on for a device behind an address translator."""
+    inner = build_ip_udp(device, local.host, 49153, 4342, register)
+    return Ecm(inner, rtr_relayed=True).octets()
+
+
 def _request(held: dict[str, Any], source: Endpoint, local: Endpoint) -> bytes:
     """A Map-Request, in an ECM unless it says ``bare``.
 
     The inner packet goes to the first EID, and comes from ``inner_source``, else
-    from the ITR itself.
+    from the ITR itself. ``protected`` asks for LISP-SEC, under a secret.
     """
     prefixes = [EidPrefix.parse(text) for text in held["eids"]]
     rlocs: list[Address] = [
@@ -148,4 +162,9 @@ def _request(held: dict[str, Any], source: Endpoint, local: Endpoint) -> bytes:
     destination = first.text if isinstance(first, Ipv4 | Ipv6) else local.host
     inner_source = held.get("inner_source", source.host)
     port = held.get("source_port", source.port)
-    return Ecm(build_ip_udp(inner_source, destination, port, 4342, request.octets())).octets()
+    ecm = Ecm(build_ip_udp(inner_source, destination, port, 4342, request.octets())).octets()
+    if "protected" not in held:
+        return ecm
+    wanted = held["protected"]
+    itr = SecureItr(wanted["secret"].encode(), wanted.get("key_id", 1))
+    return itr.protects(ecm, request.nonce)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
 from mapsys.core.effects import Effect, Endpoint, Send
-from mapsys.core.site import SiteTable
+from mapsys.core.engine import Settings
 from mapsys.eid import EidPrefix
 from mapsys.record_view import action_name, address_text
 from mapsys.wire import afi, lcaf
 from mapsys.wire.address import ip_address
+from mapsys.wire.auth import Key
 from mapsys.wire.ecm import Ecm
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.errors import WireError
@@ -116,18 +117,25 @@ def readable(value: Any, name: str = "") -> Any:
     return {"is": type(value).__name__, **shown}
 
 
-def signer_of(octets: bytes, sites: SiteTable) -> str | None:
-    """Which site's key made a message's MAC: ``one/1``, or ``one/1 next``."""
-    for site in sites:
-        for key in site.keys:
-            for secret in key.secrets():
-                if secret.verify(octets):
-                    which = "" if secret is key.current else " next"
-                    return f"{site.name}/{key.key_id}{which}"
-    return None
+def keys_of(settings: Settings) -> dict[str, Key]:
+    """Every key that a message can be signed with: ``one/1``, ``one/1 next``, ``pubsub/1``."""
+    keys = {
+        f"{site.name}/{key.key_id}{'' if secret is key.current else ' next'}": secret
+        for site in settings.sites
+        for key in site.keys
+        for secret in key.secrets()
+    }
+    if settings.pubsub is not None:
+        keys |= {f"pubsub/{key.key_id}": key.secret for key in settings.pubsub.keys}
+    return keys
 
 
-def message_json(octets: bytes, sites: SiteTable) -> dict[str, Any]:
+def signer_of(octets: bytes, keys: Mapping[str, Key]) -> str | None:
+    """Whose key made a message's MAC; None where it is none of these."""
+    return next((name for name, key in keys.items() if key.verify(octets)), None)
+
+
+def message_json(octets: bytes, keys: Mapping[str, Key]) -> dict[str, Any]:
     """A message that leaves the server, and who it is signed for."""
     message = decode(octets)
     if isinstance(message, Ecm):
@@ -138,15 +146,15 @@ def message_json(octets: bytes, sites: SiteTable) -> dict[str, Any]:
             f"{Endpoint(inner.source, inner.source_port)} > "
             f"{Endpoint(inner.destination, inner.destination_port)}"
         )
-        shown["message"] = message_json(message.payload, sites)
+        shown["message"] = message_json(message.payload, keys)
         return dict(shown)
     shown = dict(readable(message))
     if hasattr(message, "authentication_data"):
-        shown["mac"] = signer_of(octets, sites)
+        shown["mac"] = signer_of(octets, keys)
     return shown
 
 
-def effect_json(effect: Effect, sites: SiteTable) -> dict[str, Any]:
+def effect_json(effect: Effect, keys: Mapping[str, Key]) -> dict[str, Any]:
     """One effect."""
     if not isinstance(effect, Send):
         return dict(readable(effect))
@@ -155,10 +163,5 @@ def effect_json(effect: Effect, sites: SiteTable) -> dict[str, Any]:
         "from": None if effect.source is None else str(effect.source),
         "to": str(effect.destination),
         "waits_for_commit": effect.after is not None,
-        "message": message_json(effect.data, sites),
+        "message": message_json(effect.data, keys),
     }
-
-
-def effects_json(effects: Iterable[Effect], sites: SiteTable) -> list[dict[str, Any]]:
-    """Effects in order."""
-    return [effect_json(effect, sites) for effect in effects]
