@@ -10,7 +10,6 @@ from typing import Final
 from mapsys.core import static
 from mapsys.core.alt_entry import AltArrival, address_towards
 from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
-from mapsys.core.details import Details
 from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Repeat, Send
 from mapsys.core.explain import Explanation, Facts, explain
 from mapsys.core.history import History, HistoryLimits, Move
@@ -23,6 +22,7 @@ from mapsys.core.lisp_sec_settings import LispSecSettings, Policy
 from mapsys.core.map_resolver import MapResolver
 from mapsys.core.map_server import MapServer
 from mapsys.core.notify import NotifyQueue
+from mapsys.core.permitted import no_longer_allowed
 from mapsys.core.pubsub import PubSub, Surroundings
 from mapsys.core.pubsub_access import Access, wants_subscription
 from mapsys.core.pubsub_settings import KnownXtr, PubSubSettings
@@ -49,8 +49,6 @@ from mapsys.wire.records import RlocRecord
 
 EXPIRY_SLICE: Final = 256
 """Registrations that one call of ``expire`` removes at most."""
-
-SWEEP_PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,16 +372,8 @@ class Engine:
         Installs static mappings and drops what is not allowed to be registered.
         """
         effects = self.install_static(now)
-        cursor: EidPrefix | None = None
-        while page := self._store.scan(cursor, SWEEP_PAGE):
-            cursor = page[-1].eid
-            for mapping in page:
-                for registration in mapping.registrations:
-                    details = Details.unpack(registration.details)
-                    if not self._is_still_allowed(mapping.eid, details):
-                        effects.extend(
-                            self._registrar.expire(mapping.eid, registration.registrant, now)
-                        )
+        for eid, registrant in no_longer_allowed(self._store, self._sites):
+            effects.extend(self._registrar.expire(eid, registrant, now))
         return effects
 
     def install_static(self, now: float) -> list[Effect]:
@@ -400,19 +390,6 @@ class Engine:
         if effects:
             self._registrar.recount()
         return effects
-
-    def _is_still_allowed(self, eid: EidPrefix, details: Details) -> bool:
-        match = self._sites.longest_match(eid)
-        if match is None:
-            return False
-        site, rule = match
-        if details.is_static:
-            return static.is_configured(eid, self._sites)
-        return (
-            site.name == details.site
-            and site.enabled
-            and (eid == rule.prefix or rule.accept_more_specifics)
-        )
 
     def _ask(self, question: Question, now: float) -> list[Effect]:
         request, asker = question.request, question.asker
