@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from mapsys.http.api import QUERY_CLIENT
+from mapsys.http.metrics_alt import alt_rows
 from mapsys.http.metrics_collect import Scrape, ScrapeCollector
 from mapsys.http.metrics_families import FAMILIES
 from mapsys.poller.results import ResultsFile
@@ -79,6 +80,7 @@ async def _scrape(client: QueryClient, results: ResultsFile) -> Scrape:
         counters.totals,
         measures,
         await _sites(client) if measures.per_site else None,
+        await alt_rows(client) if "alt" in status.roles else None,
         await asyncio.to_thread(results.read) if measures.polled else None,
     )
 

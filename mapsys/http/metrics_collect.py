@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 import mapsys
 from mapsys.datapath.counters import METRICS, split_name
-from mapsys.http.metrics_families import FAMILIES, Kind, counter_family
+from mapsys.http.metrics_alt import AltRows, alt_families
+from mapsys.http.metrics_families import counter_family
+from mapsys.http.metrics_fill import histograms, info, samples, value
 from mapsys.poller.results import Flag, PollResults, Result
-from mapsys.query_measures_rows import HistogramRow, MeasuresRow, SiteStateRow
+from mapsys.query_measures_rows import MeasuresRow, SiteStateRow
 from mapsys.query_rows import StatusRow
 from mapsys.site_states import SiteState
-
-Samples = Iterable[tuple[Sequence[str], float]]
-"""Label values in the order of the family's labels, and the value."""
 
 
 class Scrape(msgspec.Struct, frozen=True):
@@ -38,6 +30,7 @@ class Scrape(msgspec.Struct, frozen=True):
     totals: dict[str, int] = {}
     measures: MeasuresRow | None = None
     sites: list[SiteStateRow] | None = None
+    alt: AltRows | None = None
     polled: PollResults | None = None
 
 
@@ -54,8 +47,8 @@ class ScrapeCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every family that there is something to say about."""
         scrape = self._scrape
-        yield _info("build", mapsys.__version__)
-        yield _value("daemon_up", scrape.status is not None)
+        yield info("build", mapsys.__version__)
+        yield value("daemon_up", scrape.status is not None)
         if scrape.status is not None:
             yield from _of_status(scrape.status)
             yield from _of_counters(scrape.totals)
@@ -63,20 +56,22 @@ class ScrapeCollector(Collector):
             yield from _of_measures(scrape.measures)
         if scrape.sites is not None:
             yield from _of_sites(scrape.sites)
+        if scrape.alt is not None:
+            yield from alt_families(scrape.alt)
         if scrape.polled is not None:
             yield from _of_poller(scrape.polled)
         yield from self._own.collect()
 
 
 def _of_status(status: StatusRow) -> Iterator[Metric]:
-    yield _info("config", status.config_hash)
-    yield _value("ready", not status.not_ready)
-    yield _value("degraded", len(status.degraded))
-    yield _value("start_time_seconds", status.started_at)
-    yield _value("journal_writing", status.journal_writing)
-    yield _value("config_reload_failed", status.failed_reloads)
-    yield _value("config_last_reload_success_timestamp_seconds", status.last_reload_at)
-    yield _samples(
+    yield info("config", status.config_hash)
+    yield value("ready", not status.not_ready)
+    yield value("degraded", len(status.degraded))
+    yield value("start_time_seconds", status.started_at)
+    yield value("journal_writing", status.journal_writing)
+    yield value("config_reload_failed", status.failed_reloads)
+    yield value("config_last_reload_success_timestamp_seconds", status.last_reload_at)
+    yield samples(
         "udp_receive_buffer_bytes",
         [
             ((_address(one.host, one.port),), one.receive_buffer_granted_octets)
@@ -93,23 +88,23 @@ def _of_counters(totals: dict[str, int]) -> Iterator[Metric]:
     for name, found in values.items():
         if not found and not METRICS[name].labels:
             found.append(((), 0))  # it did not happen yet, which is worth saying
-        yield _samples(counter_family(name).name, found)
+        yield samples(counter_family(name).name, found)
 
 
 def _of_measures(measures: MeasuresRow) -> Iterator[Metric]:
-    yield _value("config_reload_success", measures.reloads)
+    yield value("config_reload_success", measures.reloads)
     for name, rows in measures.gauges.items():
-        yield _samples(name, [(row.labels, row.value) for row in rows])
+        yield samples(name, [(row.labels, row.value) for row in rows])
     for name, histogram in measures.histograms.items():
-        yield _histograms(name, [((), histogram)])
+        yield histograms(name, [((), histogram)])
 
 
 def _of_sites(sites: list[SiteStateRow]) -> Iterator[Metric]:
-    yield _samples(
+    yield samples(
         "site_registered",
         [((site.name,), site.state == SiteState.REGISTERED) for site in sites],
     )
-    yield _samples(
+    yield samples(
         "site_last_registration_timestamp_seconds",
         [
             ((site.name,), site.last_accepted_at)
@@ -120,14 +115,15 @@ def _of_sites(sites: list[SiteStateRow]) -> Iterator[Metric]:
 
 
 def _of_poller(polled: PollResults) -> Iterator[Metric]:
-    yield _value("poller_eids", len(polled.rows))
+    yield value("poller_eids", len(polled.rows))
     flagged = polled.flagged()
-    yield _samples("poller_flagged", [((flag.value,), flagged[flag]) for flag in Flag])
-    yield _value("poller_problems", len(polled.problems))
-    yield _value("poller_cycles", polled.cycles)
-    yield _value("poller_cycle_duration_seconds", polled.finished_at - polled.started_at)
-    yield _value("poller_last_cycle_timestamp_seconds", polled.finished_at)
-    yield _samples(
+    yield samples("poller_flagged", [((flag.value,), flagged[flag]) for flag in Flag])
+    yield value("poller_problems", len(polled.problems))
+    yield value("poller_cycles", polled.cycles)
+    yield value("poller_interval_seconds", polled.interval_seconds)
+    yield value("poller_cycle_duration_seconds", polled.finished_at - polled.started_at)
+    yield value("poller_last_cycle_timestamp_seconds", polled.finished_at)
+    yield samples(
         "poller_queries",
         [
             ((resolver, result.value), counts.get(result, 0))
@@ -135,37 +131,9 @@ def _of_poller(polled: PollResults) -> Iterator[Metric]:
             for result in Result
         ],
     )
-    yield _histograms(
+    yield histograms(
         "poller_round_trip_seconds", [((name,), row) for name, row in polled.round_trips.items()]
     )
-
-
-def _info(name: str, value: str) -> Metric:
-    family = FAMILIES[name]
-    return InfoMetricFamily(family.full_name, family.help, {family.labels[0]: value})
-
-
-def _value(name: str, value: float) -> Metric:
-    return _samples(name, [((), value)])
-
-
-def _samples(name: str, samples: Samples) -> Metric:
-    family = FAMILIES[name]
-    make = CounterMetricFamily if family.kind is Kind.COUNTER else GaugeMetricFamily
-    filled = make(family.full_name, family.help, labels=family.labels)
-    for labels, value in samples:
-        filled.add_metric(labels, float(value))
-    return filled
-
-
-def _histograms(name: str, rows: Iterable[tuple[Sequence[str], HistogramRow]]) -> Metric:
-    family = FAMILIES[name]
-    filled = HistogramMetricFamily(family.full_name, family.help, labels=family.labels)
-    for labels, row in rows:
-        bounds = [*(repr(bound) for bound in row.bounds), "+Inf"]
-        buckets = [*zip(bounds, accumulate(row.counts), strict=True)]
-        filled.add_metric(labels, buckets, row.total_seconds)
-    return filled
 
 
 def _address(host: str, port: int) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from mapsys.datapath.counters import MESSAGE_TYPES, UNKNOWN_TYPE
 from mapsys.eid import Family as EidFamily
+from mapsys.http.metrics_alt import PEER_STATES
 from mapsys.http.metrics_families import (
     FAMILIES,
     PREFIX,
@@ -54,18 +55,28 @@ LABELS: Final = {
     "action": "`none` for locators; else the action of the negative answer (RFC 9301, 5.4)",
     "change": "`first` for a new registration, `changed` for other locators",
     "code": "the HTTP status",
+    "direction": "`in`, `out`",
     "flag": _words([flag.value for flag in Flag]),
     "hash": "of the whole configuration; equal hashes, equal settings",
-    "kind": "`request` for Map-Requests, `refresh` for Map-Registers",
+    "instance_id": "of the ALT instance",
+    "kind": "of what was repeated: `request` for Map-Requests, `refresh` for Map-Registers;"
+    " of blocks: `own`, `backup`",
     "map_resolver": "a Map-Resolver that the poller asks, as `192.0.2.1:4342`",
     "outcome": "`proxy-reply`, `negative`, `forward` (ETR or Map-Server), `alt`, `subscribed`",
     "reason": _WORDS_OF_FAILURES,
     "result": _words([result.value for result in Result]),
     "route": "the pattern of an HTTP path",
     "site": "the name of a configured site",
-    "state": _words([state.value for state in SiteState]),
+    "peer": "the name of the tunnel that leads to the neighbour",
+    "state": "of sites: "
+    + _words([state.value for state in SiteState])
+    + "; of sessions: "
+    + _words([*PEER_STATES])
+    + "; of blocks: `announced`, `withdrawn`",
+    "tunnel": "its name; `none` for what belongs to none",
     "type": _words([*MESSAGE_TYPES.values(), UNKNOWN_TYPE])
     + "; of what was dropped, `InfoRequest` too",
+    "verdict": "`accepted`, or `refused` by policy",
     "version": "of mapsys",
 }
 """What the values of each label are: a closed set, or names out of the configuration."""

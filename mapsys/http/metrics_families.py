@@ -28,6 +28,7 @@ class Source(StrEnum):
     DAEMON = "The daemon"
     COUNTERS = "Messages and registrations"
     SITES = "Sites one by one"
+    ALT = "The ALT"
     POLLER = "The poller"
     HTTP = "The HTTP process"
 
@@ -82,7 +83,9 @@ COUNTER_NAMES: Final = {
 
 LABEL_NAMES: Final = {"family": "af"}
 
-_D, _S, _P, _H = Source.DAEMON, Source.SITES, Source.POLLER, Source.HTTP
+_D, _S, _A, _P, _H = Source.DAEMON, Source.SITES, Source.ALT, Source.POLLER, Source.HTTP
+_PEER: Final = ("instance_id", "peer")
+_TUNNEL: Final = ("instance_id", "tunnel")
 
 
 def counter_family(name: str) -> Family:
@@ -154,10 +157,63 @@ _FAMILIES: Final = (
         "When a Map-Register of the site was last accepted since the start, in Unix time.",
         ("site",),
     ),
+    Family(
+        "bgp_peer_state",
+        Kind.GAUGE,
+        _A,
+        "1 for the state that the session through a tunnel is in, 0 for the others.",
+        (*_PEER, "state"),
+    ),
+    Family(
+        "bgp_routes_received",
+        Kind.GAUGE,
+        _A,
+        "Routes that the neighbour announces at present.",
+        (*_PEER, "verdict"),
+    ),
+    Family("bgp_routes_told", Kind.GAUGE, _A, "Routes that the neighbour was told.", _PEER),
+    Family("bgp_updates_received", Kind.COUNTER, _A, "UPDATEs from the neighbour.", _PEER),
+    Family("bgp_sessions_lost", Kind.COUNTER, _A, "Sessions that ended.", _PEER),
+    Family(
+        "alt_aggregates",
+        Kind.GAUGE,
+        _A,
+        "Blocks of this node, own ones and those it stands in for.",
+        ("instance_id", "kind", "state"),
+    ),
+    Family(
+        "alt_suppressed_more_specifics",
+        Kind.GAUGE,
+        _A,
+        "Routes that an announced block stands for, and that go no further.",
+        ("instance_id",),
+    ),
+    Family(
+        "alt_tunnel_packets",
+        Kind.COUNTER,
+        _A,
+        "Packets through the tunnel.",
+        (*_TUNNEL, "direction"),
+    ),
+    Family(
+        "alt_tunnel_bytes",
+        Kind.COUNTER,
+        _A,
+        "Octets of those packets, without the tunnel's own headers.",
+        (*_TUNNEL, "direction"),
+    ),
+    Family(
+        "alt_packets_dropped",
+        Kind.COUNTER,
+        _A,
+        "Packets that went nowhere.",
+        (*_TUNNEL, "reason"),
+    ),
     Family("poller_eids", Kind.GAUGE, _P, "EIDs asked for in the last cycle."),
     Family("poller_flagged", Kind.GAUGE, _P, "EIDs that the last cycle flagged.", ("flag",)),
     Family("poller_problems", Kind.GAUGE, _P, "Things that kept the last cycle from asking."),
     Family("poller_cycles", Kind.COUNTER, _P, "Cycles completed."),
+    Family("poller_interval_seconds", Kind.GAUGE, _P, "Time from cycle to cycle."),
     Family("poller_cycle_duration_seconds", Kind.GAUGE, _P, "Time that the last cycle took."),
     Family(
         "poller_last_cycle_timestamp_seconds",

@@ -75,6 +75,7 @@ class Poller:
         return PollResults(
             started_at=started_at,
             finished_at=time.time(),
+            interval_seconds=settings.interval_seconds,
             map_resolvers=[str(Endpoint(*one)) for one in settings.map_resolvers],
             problems=problems,
             rows=rows,

@@ -75,6 +75,7 @@ class PollResults(msgspec.Struct, frozen=True):
 
     started_at: float
     finished_at: float
+    interval_seconds: int
     map_resolvers: list[str]
     problems: list[str]
     rows: list[PolledRow]

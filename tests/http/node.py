@@ -32,6 +32,7 @@ from mapsys.net.audit import AuditTrail
 from mapsys.net.log import open_log
 from mapsys.nonce_orders import NonceOrders
 from mapsys.query import SOCKET_NAME, QueryServer, serve
+from mapsys.query_alt import AltSource
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_measures_rows import HistogramRow, MeasuresRow, PollerRow, SampleRow
@@ -74,7 +75,7 @@ class Node:
         self.ledger = SiteLedger()
         self.site_states = SiteStates(self.store)
         self.events = EventRing()
-        self.alt = None
+        self.alt: AltSource | None = None
         self.per_site = False
         self.poller_row: PollerRow | None = None
         self.started_at = time.time()
@@ -148,7 +149,7 @@ class Node:
             node="ms1.example",
             version="0.1.0",
             started_at=self.started_at,
-            roles=["map-server", "map-resolver"],
+            roles=["map-server", "map-resolver", *(["alt"] if self.alt else [])],
             listen=[ListenRow(*self.endpoint, 8_388_608, 425_984, 0)],
             sites=len(self.sites),
             registrations=len(self.store),

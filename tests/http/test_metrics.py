@@ -14,6 +14,15 @@ from mapsys.core.site import EidRule, LispSite, SiteKey
 from mapsys.eid import EidPrefix, Family
 from mapsys.http.metrics_doc import LABELS, markdown
 from mapsys.http.metrics_families import FAMILIES, series_names
+from mapsys.query_alt_rows import (
+    AltAggregateRow,
+    AltPage,
+    AltPeerRow,
+    AltQuestion,
+    AltRow,
+    AltTraceRow,
+    AltTunnelRow,
+)
 from mapsys.wire.auth import Key
 from tests.http.node import SECRET, Node
 from tests.http.process import HttpProcess, http_process
@@ -130,6 +139,72 @@ def test_without_a_daemon_a_scrape_says_so(tmp_path: Path) -> None:
         samples = scraped(web)
     assert samples["mapsys_daemon_up", ()] == 0
     assert ("mapsys_ready", ()) not in samples
+
+
+class Rows:
+    """An ALT that shows these rows, two to a page."""
+
+    def __init__(self, **rows: list[AltRow]) -> None:
+        self._rows = rows
+
+    async def page(self, question: AltQuestion) -> AltPage:
+        rows = self._rows[question.what]
+        start = int((question.cursor or b"0").decode())
+        following = str(start + 2).encode() if start + 2 < len(rows) else None
+        return AltPage(rows[start : start + 2], following)
+
+    async def trace(self, eid: EidPrefix) -> AltTraceRow:
+        raise LookupError(f"no way to {eid} is known here")
+
+
+def alt_peer(name: str, state: str, refused: int) -> AltPeerRow:
+    return AltPeerRow(
+        *(7, name, "alt2", "child", "10.255.0.1", 65_101, None, state, None, None),
+        *([], 3, refused, 2, 40, 1),
+    )
+
+
+def alt_block(prefix: str, kind: str, announced: bool, suppressed: int) -> AltAggregateRow:
+    return AltAggregateRow(7, EidPrefix.parse(prefix).pack(), kind, announced, 1, 2, suppressed)
+
+
+def alt_tunnel(name: str | None, **dropped: int) -> AltTunnelRow:
+    return AltTunnelRow(7, name, "userspace", None, None, [], None, 5, 500, 6, 600, dropped)
+
+
+def test_the_alt_is_told_of_where_there_is_one(web: HttpProcess, node: Node) -> None:
+    assert ("mapsys_alt_aggregates", ()) not in scraped(web)
+    node.alt = Rows(
+        peers=[alt_peer("a", "up", 0), alt_peer("b", "down", 12), alt_peer("c", "up", 0)],
+        aggregates=[
+            alt_block("198.18.0.0/21", "own", True, 5),
+            alt_block("198.18.8.0/21", "own", False, 2),
+            alt_block("198.18.16.0/21", "backup", False, 0),
+        ],
+        tunnels=[alt_tunnel("a", returned=3), alt_tunnel(None, duplicate=1)],
+    )
+    try:
+        body = web.get("/metrics").body.decode()
+        samples = scraped(web)
+    finally:
+        node.alt = None
+
+    def value(name: str, **labels: str) -> float:
+        return samples[f"mapsys_{name}", tuple(sorted({**labels, "instance_id": "7"}.items()))]
+
+    assert value("bgp_peer_state", peer="b", state="down") == 1
+    assert value("bgp_peer_state", peer="b", state="up") == 0
+    assert value("bgp_peer_state", peer="c", state="up") == 1
+    assert value("bgp_routes_received", peer="b", verdict="refused") == 12
+    assert value("bgp_routes_told", peer="a") == 2
+    assert value("bgp_updates_received_total", peer="a") == 40
+    assert value("alt_aggregates", kind="own", state="announced") == 1
+    assert value("alt_aggregates", kind="own", state="withdrawn") == 1
+    assert value("alt_aggregates", kind="backup", state="withdrawn") == 1
+    assert value("alt_suppressed_more_specifics") == 5
+    assert value("alt_tunnel_packets_total", tunnel="a", direction="out") == 6
+    assert value("alt_packets_dropped_total", tunnel="none", reason="duplicate") == 1
+    assert body.count("mapsys_alt_tunnel_bytes_total{") == 2
 
 
 def many_sites(count: int) -> list[LispSite]:

@@ -33,7 +33,7 @@ def polled(eid: str, *answers: tuple[str, str], site: str | None = "site-one") -
 
 
 def results(*rows: PolledRow, at: float = NOON) -> PollResults:
-    return PollResults(at, at + 5, ["r1", "r2"], [], [*rows], 1, {}, {})
+    return PollResults(at, at + 5, 60, ["r1", "r2"], [], [*rows], 1, {}, {})
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def found(at: float, changed: str = "192.0.2.1 1/100 255/0") -> PollResults:
         rows.append(PolledRow(eid.pack(), f"site-{number}", None, answer.flags, [answer]))
     endings = {Ending.MAPPING: 8, Ending.NEGATIVE: 0, Ending.SILENT: 2}
     round_trips = {RESOLVER: HistogramRow([0.01, 0.1], [3, 5, 0], 0.4)}
-    return PollResults(at, at + 5, [RESOLVER], [], rows, 2, {RESOLVER: endings}, round_trips)
+    return PollResults(at, at + 5, 60, [RESOLVER], [], rows, 2, {RESOLVER: endings}, round_trips)
 
 
 @pytest.fixture(scope="module")
