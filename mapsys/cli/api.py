@@ -29,6 +29,8 @@ _FAILURES: Final[dict[str, type[click.ClickException]]] = {
     "unknown-site": NotFound,
     "no-poll-results": NotFound,
     "unknown-key": NotFound,
+    "no-alt": NotFound,
+    "not-traceable": click.UsageError,
     "no-nonce": NotFound,
     "invalid-eid": click.UsageError,
     "invalid-parameter": click.UsageError,

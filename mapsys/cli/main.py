@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "explain": "mapsys.cli.explain",
     "key": "mapsys.cli.key",
     "poller": "mapsys.cli.poller",
+    "alt": "mapsys.cli.alt",
     "lig": "mapsys.cli.lig",
     "register": "mapsys.cli.register",
 }

@@ -13,7 +13,6 @@ from mapsys.http import parameters
 from mapsys.http.problem import Problem, ProblemError
 from mapsys.http.views import (
     RegistrationView,
-    SiteView,
     lookup_view,
     registration_view,
     site_view,
@@ -42,7 +41,7 @@ QUERY_CLIENT: Final = web.AppKey("query_client", QueryClient)
 class Page(msgspec.Struct, frozen=True):
     """A list. next: the ``cursor`` of the following page, or None at the end."""
 
-    items: Sequence[SiteView | RegistrationView]
+    items: Sequence[msgspec.Struct]
     next: str | None
 
 
@@ -64,7 +63,7 @@ async def sites(request: web.Request) -> web.Response:
         page = await request.app[QUERY_CLIENT].ask(question, SitesPage)
         rows += page.rows
         following = page.next
-    return _page(
+    return page_response(
         request,
         [site_view(row) for row in rows],
         None if following is None else following.encode(),
@@ -97,7 +96,7 @@ async def registrations(request: web.Request) -> web.Response:
         question = msgspec.structs.replace(question, cursor=page.next)
         if page.next is None or len(views) == limit:
             break
-    return _page(request, views, question.cursor)
+    return page_response(request, views, question.cursor)
 
 
 async def lookup(request: web.Request) -> web.Response:
@@ -135,9 +134,10 @@ async def _ask_registrations(
         raise
 
 
-def _page(
-    request: web.Request, items: Sequence[SiteView | RegistrationView], following: bytes | None
+def page_response(
+    request: web.Request, items: Sequence[msgspec.Struct], following: bytes | None
 ) -> web.Response:
+    """A list, with the cursor of what follows it; None at the end."""
     cursor = None if following is None else parameters.cursor_text(following)
     response = json_response(Page(items, cursor))
     if cursor is not None:

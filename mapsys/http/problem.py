@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 from aiohttp import web
+
+RETRY_SECONDS: Final = 10
+"""What whoever was one too many is told to wait."""
 
 CONTENT_TYPE: Final = "application/problem+json"
 
@@ -21,10 +25,13 @@ class Problem(Enum):
     UNKNOWN_KEY = ("unknown-key", 404, "The site has no key of this id")
     NO_NONCE = ("no-nonce", 404, "No nonce is remembered")
     NO_POLL_RESULTS = ("no-poll-results", 404, "The poller has found nothing yet")
+    NO_ALT = ("no-alt", 404, "There is no ALT of this instance-ID")
+    NOT_TRACEABLE = ("not-traceable", 400, "The way of this EID cannot be traced")
     NOT_OVER_TCP = ("not-over-tcp", 403, "This is taken at the Unix socket only")
     NOT_DONE = ("not-done", 503, "The daemon could not do it, and changed nothing")
     UNKNOWN_RESOURCE = ("unknown-resource", 404, "Nothing is served at this path")
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "This path does not take this method")
+    TOO_MANY_READERS = ("too-many-readers", 429, "Too many read the events already")
     BODY_TOO_LARGE = ("body-too-large", 413, "The request body is over the limit")
     INVALID_REQUEST = ("invalid-request", 400, "The request cannot be understood")
     INTERNAL_ERROR = ("internal-error", 500, "The HTTP process met a bug")
@@ -62,6 +69,9 @@ class ProblemError(Exception):
 def problem_response(problem: Problem, detail: str) -> web.Response:
     """A problem as a response."""
     body = ProblemBody(problem.uri, problem.title, problem.status, detail)
-    return web.Response(
+    response = web.Response(
         body=msgspec.json.encode(body), status=problem.status, content_type=CONTENT_TYPE
     )
+    if problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response

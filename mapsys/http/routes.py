@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from mapsys.http import api, explain, health, keys, metrics, openapi, page, poller
+from mapsys.http.alt_routes import ALT
+from mapsys.http.event_routes import EVENTS
 from mapsys.http.explain_views import ExplainView, HistoryView
 from mapsys.http.problem import Problem
 from mapsys.http.route import (
@@ -207,4 +209,4 @@ OWN: Final = (
 )
 """About this process and its interface."""
 
-ROUTES: Final = (*STATE, *EIDS, *ORDERS, *POLLER, *OWN)
+ROUTES: Final = (*STATE, *EIDS, *EVENTS, *ORDERS, *POLLER, *ALT, *OWN)

@@ -1,0 +1,44 @@
+"""The routes below ``/api/v1/alt``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from mapsys.http import alt, alt_views
+from mapsys.http.problem import Problem
+from mapsys.http.route import CURSOR, EID, INSTANCE_ID, LIMIT, Route
+from mapsys.query_alt_rows import AltList
+
+_LISTS: Final[tuple[tuple[AltList, str, type[msgspec.Struct]], ...]] = (
+    ("peers", "The ALT's neighbours and their BGP sessions.", alt_views.AltPeerView),
+    ("routes", "Accepted routes, and whom they are told.", alt_views.AltRouteView),
+    ("aggregates", "Blocks that this node announces.", alt_views.AltAggregateView),
+    ("delegations", "Delegations, and how they stand.", alt_views.AltDelegationView),
+    ("rejected", "Routes that policy refuses, and why.", alt_views.AltRejectedView),
+    ("tunnels", "Tunnels with their counters.", alt_views.AltTunnelView),
+)
+
+ALT: Final = (
+    *(
+        Route(
+            f"/api/v1/alt/{what}",
+            alt.listing(what),
+            summary,
+            rows=rows,
+            parameters=(INSTANCE_ID, LIMIT, CURSOR),
+            problems=(Problem.NO_ALT, Problem.BAD_CURSOR),
+        )
+        for what, summary, rows in _LISTS
+    ),
+    Route(
+        "/api/v1/alt/trace/{eid:[\\s\\S]+}",
+        alt.alt_trace,
+        "The way of Map-Requests for an EID over the ALT, hop by hop.",
+        alt_views.TraceView,
+        parameters=(EID, INSTANCE_ID),
+        problems=(Problem.NO_ALT, Problem.NOT_TRACEABLE, Problem.INVALID_EID),
+    ),
+)
+"""What there is to see of the ALT."""
