@@ -5,6 +5,7 @@ set -eu
 # program (a path where it is outside PATH)   Debian package
 needed='
 tshark                 tshark
+tcpdump                tcpdump
 ip                     iproute2
 bird                   bird2
 /usr/lib/frr/bgpd      frr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -27,7 +28,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.keep is not None and options.keep.exists():
         parser.error(f"{options.keep} exists already; name a new folder")
-    signal.signal(signal.SIGTERM, _stop)
+    _ends_in_order()
     for tag in reap():
         print(f"removed what {tag} had left behind")
     began = time.monotonic()
@@ -63,8 +64,17 @@ def _show(row: Row) -> None:
     print(row, flush=True)
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit("stopped")
+def _ends_in_order() -> None:
+    """Have SIGTERM end the lab as any other end does."""
+    own_pid = os.getpid()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        # The netlink library forks, and ends its children so; they must not take the lab down.
+        if os.getpid() != own_pid:
+            os._exit(1)
+        raise SystemExit("stopped")
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 if __name__ == "__main__":

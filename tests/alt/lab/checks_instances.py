@@ -39,7 +39,7 @@ def instances(keep: Path | None = None) -> Iterator[Lab]:
 
 def _is_known_at(lab: Lab, node: str, instance_id: int) -> bool:
     rows = lab.own[node].rows("routes")
-    return any((r["instance_id"], r["prefix"]) == (instance_id, "198.18.0.0/19") for r in rows)
+    return any((r["instance_id"], r["eid_prefix"]) == (instance_id, "198.18.0.0/19") for r in rows)
 
 
 def same_eid_in_both(lab: Lab) -> str:

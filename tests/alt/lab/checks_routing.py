@@ -113,12 +113,12 @@ def block_of_another(network: Pilot) -> str:
 def _refusals(network: Pilot, node: str, peer: str) -> dict[str, str]:
     """Reason by prefix of what a node refuses from a neighbour."""
     rows = network.lab.own[node].rows("rejected")
-    return {row["prefix"]: row["reason"] for row in rows if row["peer"] == peer}
+    return {row["eid_prefix"]: row["reason"] for row in rows if row["peer"] == peer}
 
 
 def _candidates(network: Pilot, node: str, prefix: str) -> list[dict[str, Any]]:
     rows = network.lab.own[node].rows("routes")
-    return [row for row in rows if row["prefix"] == prefix]
+    return [row for row in rows if row["eid_prefix"] == prefix]
 
 
 def _wait_for_refusal(network: Pilot, node: str, peer: str, prefix: str) -> None:

@@ -58,7 +58,7 @@ class Pilot:
     def routes(self, node: str, instance_id: int = 0) -> set[str]:
         """The prefixes in a node's Loc-RIB."""
         return {
-            row["prefix"]
+            row["eid_prefix"]
             for row in self.lab.own[node].rows("routes")
             if row["instance_id"] == instance_id
         }
