@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -132,15 +133,15 @@ async def _probe(
         request.octets(),
         hop_limit=hops,
     )
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+    began = time.perf_counter()
     vantage.inject(packet)
-    answer = await listener.answer_to(nonce, began + ANSWER_SECONDS)
+    answer = await listener.answer_to(nonce)
     if answer is None:
         return TracedHop(hops, None)
     reply, host = answer
     hop = read_hop_report(reply)
-    return TracedHop(hops, hop, host, loop.time() - began, answered=hop is None)
+    seconds = time.perf_counter() - began
+    return TracedHop(hops, hop, host, seconds, answered=hop is None)
 
 
 class _Listener(asyncio.DatagramProtocol):
@@ -177,10 +178,10 @@ class _Listener(asyncio.DatagramProtocol):
             if isinstance(message, MapReply):
                 self._heard.put_nowait((message, addr[0]))
 
-    async def answer_to(self, nonce: int, until: float) -> tuple[MapReply, str] | None:
+    async def answer_to(self, nonce: int) -> tuple[MapReply, str] | None:
         """The Map-Reply to a nonce, with its sender; None where none comes in time."""
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 while True:
                     reply, host = await self._heard.get()
                     if reply.nonce == nonce:

@@ -201,7 +201,8 @@ def _hop_view(row: AltHopRow) -> HopView:
 def _with_prefix(row: msgspec.Struct, name: str) -> dict[str, Any]:
     """The fields of a row, its packed prefix as text."""
     fields = _fields(row)
-    return {**fields, "eid_prefix": _text(fields.pop(name))}
+    text = _text(fields.pop(name))
+    return {**fields, "eid_prefix": text}
 
 
 def _fields(row: msgspec.Struct) -> dict[str, Any]:
