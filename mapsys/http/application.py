@@ -11,6 +11,8 @@ import msgspec
 from aiohttp import web
 
 from mapsys.http.api import QUERY_CLIENT
+from mapsys.http.event_hub import EVENT_HUB, EventHub
+from mapsys.http.event_stream import MEDIA as STREAM
 from mapsys.http.guard import guarded
 from mapsys.http.limits import BODY_OCTETS_LIMIT, ConnectionLimits
 from mapsys.http.metrics import HTTP_METRICS, POLL_RESULTS, HttpMetrics
@@ -21,6 +23,7 @@ from mapsys.http.route import Handler
 from mapsys.http.routes import ROUTES
 from mapsys.poller.dumps import Dumps
 from mapsys.poller.results import ResultsFile
+from mapsys.query import SOCKET_NAME as QUERY_SOCKET_NAME
 from mapsys.query_client import DaemonAway, QueryClient
 
 HEADERS: Final = {
@@ -45,13 +48,26 @@ def application(client: QueryClient, state: Path) -> web.Application:
     app[POLL_RESULTS] = ResultsFile(state)
     app[DUMPS] = Dumps(state)
     app[LIMITS] = []
+    app[EVENT_HUB] = EventHub(QueryClient(state / QUERY_SOCKET_NAME))
+    app.on_response_prepare.append(_add_headers)
+    app.on_shutdown.append(_send_readers_home)
     app[DOCUMENT] = msgspec.json.encode(document(ROUTES))
     for route in ROUTES:
         if route.method == "GET":
-            app.router.add_get(route.path, guarded(route))  # takes HEAD as well
+            # HEAD as well, except where the answer has no end.
+            app.router.add_get(route.path, guarded(route), allow_head=STREAM not in route.media)
         else:
             app.router.add_route(route.method, route.path, guarded(route))
     return app
+
+
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+async def _send_readers_home(app: web.Application) -> None:
+    await app[EVENT_HUB].close()
 
 
 @web.middleware
@@ -61,10 +77,10 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
         limits.headers_complete(request.protocol)
     began = time.perf_counter()
     response = await handler(request)
-    response.headers.update(HEADERS)
     resource = request.match_info.route.resource
     route = "none" if resource is None else resource.canonical
-    request.app[HTTP_METRICS].observe(route, response.status, time.perf_counter() - began)
+    if isinstance(response, web.Response):  # else a stream: it takes as long as it is read
+        request.app[HTTP_METRICS].observe(route, response.status, time.perf_counter() - began)
     for limits in request.app[LIMITS]:
         limits.response_sent(request.protocol)
     return response

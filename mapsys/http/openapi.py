@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 import mapsys
+from mapsys.http.event_stream import MEDIA
 from mapsys.http.problem import CONTENT_TYPE, Problem, ProblemBody
 from mapsys.http.route import HTML, JSON, TEXT, Parameter, Route
 
@@ -20,7 +21,7 @@ DOCUMENT: Final = web.AppKey("openapi_document", bytes)
 EVERYWHERE: Final = (Problem.INVALID_PARAMETER, Problem.INTERNAL_ERROR)
 """What any route may answer."""
 
-_TEXTS: Final = {HTML, TEXT, "application/openmetrics-text"}
+_TEXTS: Final = {HTML, TEXT, MEDIA, "application/openmetrics-text"}
 _REF: Final = "#/components/schemas/{name}"
 
 Json = dict[str, Any]

@@ -45,6 +45,11 @@ def match(query: Mapping[str, str]) -> Match:
     raise ProblemError(Problem.INVALID_PARAMETER, f"match={text!r}; allowed: {', '.join(MATCHES)}")
 
 
+def serial(query: Mapping[str, str]) -> int:
+    """``serial``: 0 to 2**63 - 1; 0 without it."""
+    return _number(query, "serial", 0, 2**63 - 1) or 0
+
+
 def eid(text: str, within_instance_id: int) -> EidPrefix:
     """An EID or EID-Prefix as text."""
     try:
@@ -78,6 +83,6 @@ def _number(query: Mapping[str, str], name: str, low: int, high: int) -> int | N
     text = query.get(name)
     if text is None:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= 10 and low <= int(text) <= high:
+    if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
         return int(text)
     raise ProblemError(Problem.INVALID_PARAMETER, f"{name}={text!r}; allowed: {low} to {high}")

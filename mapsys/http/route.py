@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -83,7 +84,7 @@ class Route:
     @property
     def template(self) -> str:
         """The path as OpenAPI and the documentation write it."""
-        return self.path.replace(":.+}", "}")
+        return re.sub(r":[^}]+\}", "}", self.path)
 
 
 LIMIT: Final = Parameter(

@@ -72,7 +72,7 @@ STATE: Final = (
 
 EIDS: Final = (
     Route(
-        "/api/v1/lookup/{eid:.+}",
+        "/api/v1/lookup/{eid:[\\s\\S]+}",
         api.lookup,
         "What a Map-Request for an EID would be answered, and why.",
         LookupView,
@@ -80,7 +80,7 @@ EIDS: Final = (
         problems=(Problem.INVALID_EID,),
     ),
     Route(
-        "/api/v1/explain/{eid:.+}",
+        "/api/v1/explain/{eid:[\\s\\S]+}",
         explain.explain,
         "The same with everything that decides.",
         ExplainView,
@@ -88,7 +88,7 @@ EIDS: Final = (
         problems=(Problem.INVALID_EID,),
     ),
     Route(
-        "/api/v1/history/{eid:.+}",
+        "/api/v1/history/{eid:[\\s\\S]+}",
         explain.history,
         "Moves of an EID and of EID-Prefixes around it, newest first.",
         HistoryView,
