@@ -50,10 +50,10 @@ alt:
     backend: userspace
 {delegations}
     tunnels:
-      - {{name: mspa, remote: 192.0.2.2, key: 1006, inner: 10.255.0.12/31, inner6: "fd00:a17::c/127",
-         role: child, peer-as: 65201, hold-time: 9s}}
-      - {{name: mr1, remote: 192.0.2.3, key: 1010, inner: 10.255.0.20/31, inner6: "fd00:a17::14/127",
-         role: child, peer-as: 65301, hold-time: 9s}}
+      - {{name: mspa, remote: 192.0.2.2, key: 1006, inner: 10.255.0.12/31,
+         inner6: "fd00:a17::c/127", role: child, peer-as: 65201, hold-time: 9s}}
+      - {{name: mr1, remote: 192.0.2.3, key: 1010, inner: 10.255.0.20/31,
+         inner6: "fd00:a17::14/127", role: child, peer-as: 65301, hold-time: 9s}}
 """
 
 MSPA = """\
