@@ -22,6 +22,7 @@ from mapsys.datapath.contract import Datapath
 from mapsys.eid import EidPrefix, Family
 from mapsys.event_ring import EventRing
 from mapsys.histogram import Histogram
+from mapsys.net.capabilities import effective_capabilities
 from mapsys.net.shell import Shell
 from mapsys.nonce_orders import NonceOrders
 from mapsys.query_alt import AltSource
@@ -198,6 +199,7 @@ class DaemonView:
             failed_reloads=self.condition.failed_reloads,
             not_ready=[] if self.condition.serving else ["the daemon is starting or stopping"],
             degraded=self._degraded(asked),
+            capabilities=effective_capabilities(),
         )
 
     def _degraded(self, asked: int) -> list[str]:

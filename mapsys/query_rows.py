@@ -113,7 +113,8 @@ class StatusRow(msgspec.Struct, frozen=True, tag="status"):
     """The daemon as a whole.
 
     not_ready: sentences naming what keeps it from serving; empty when it serves.
-    degraded: sentences naming what is wrong while it serves.
+    degraded: sentences naming what is wrong while it serves. capabilities: names of
+    the Linux capabilities that the daemon has.
     """
 
     node: str
@@ -129,6 +130,7 @@ class StatusRow(msgspec.Struct, frozen=True, tag="status"):
     failed_reloads: int
     not_ready: list[str]
     degraded: list[str]
+    capabilities: list[str]
 
 
 class CountersRow(msgspec.Struct, frozen=True, tag="counters"):

@@ -17,6 +17,7 @@ ROWS = (
     Column("not ready", field("not_ready")),
     Column("degraded", field("degraded")),
     Column("roles", field("roles")),
+    Column("capabilities", field("capabilities")),
     Column("listening", lambda item: [_listening(one) for one in item["listen"]]),
     Column("started", field("started_at")),
     Column("uptime", lambda item: duration(item["uptime_seconds"])),

@@ -39,6 +39,7 @@ class StatusView(msgspec.Struct, frozen=True):
     ready: bool
     not_ready: list[str]
     degraded: list[str]
+    capabilities: list[str]
     roles: list[str]
     started_at: str
     uptime_seconds: int
@@ -129,6 +130,7 @@ def status_view(row: StatusRow, unix_now: float) -> StatusView:
         ready=not row.not_ready,
         not_ready=row.not_ready,
         degraded=row.degraded,
+        capabilities=row.capabilities,
         roles=row.roles,
         started_at=timestamp(row.started_at),
         uptime_seconds=max(0, int(unix_now - row.started_at)),

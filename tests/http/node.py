@@ -159,6 +159,7 @@ class Node:
             failed_reloads=2,
             not_ready=self.not_ready,
             degraded=[],
+            capabilities=[],
         )
 
     def receive(self, data: bytes, source: Endpoint) -> list[Effect]:
