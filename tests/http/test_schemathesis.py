@@ -64,7 +64,7 @@ def requests_made(web: HttpProcess, folder: Path, *options: str, seconds: float)
 
 
 def test_300_requests_are_answered_as_described(web: HttpProcess, tmp_path: Path) -> None:
-    options = ("--phases", "coverage,fuzzing", "--max-examples", "5", "--seed", "1")
+    options = ("--phases", "coverage")
     assert requests_made(web, tmp_path / "work", *options, seconds=100) >= 300
 
 
