@@ -10,8 +10,9 @@ from aiohttp import web
 
 import mapsys
 from mapsys.http.event_stream import MEDIA
+from mapsys.http.page import MEDIA_TYPES
 from mapsys.http.problem import CONTENT_TYPE, Problem, ProblemBody
-from mapsys.http.route import HTML, JSON, TEXT, Parameter, Route
+from mapsys.http.route import JSON, TEXT, Parameter, Route
 
 OPENAPI_VERSION: Final = "3.1.0"
 
@@ -21,7 +22,7 @@ DOCUMENT: Final = web.AppKey("openapi_document", bytes)
 EVERYWHERE: Final = (Problem.INVALID_PARAMETER, Problem.INTERNAL_ERROR)
 """What any route may answer."""
 
-_TEXTS: Final = {HTML, TEXT, MEDIA, "application/openmetrics-text"}
+_TEXTS: Final = {TEXT, MEDIA, "application/openmetrics-text", *MEDIA_TYPES.values()}
 _REF: Final = "#/components/schemas/{name}"
 
 Json = dict[str, Any]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapsys.http import api, explain, health, keys, metrics, openapi, page, poller
+from mapsys.http import api, explain, health, keys, metrics, openapi, poller
 from mapsys.http.alt_routes import ALT
 from mapsys.http.event_routes import EVENTS
 from mapsys.http.explain_views import ExplainView, HistoryView
+from mapsys.http.page_routes import PAGE
 from mapsys.http.problem import Problem
 from mapsys.http.route import (
     CURSOR,
     DAY,
     EID,
     FLAG,
-    HTML,
     INSTANCE_ID,
     JSON,
     KEY_ID,
@@ -23,7 +23,6 @@ from mapsys.http.route import (
     NAME,
     PREFIX,
     SITE,
-    SLUG,
     TEXT,
     Role,
     Route,
@@ -195,18 +194,7 @@ OWN: Final = (
         asks_daemon=False,
         role=None,
     ),
-    Route("/", page.page, "A page for people.", media=(HTML,), also=(503,), asks_daemon=False),
-    Route(
-        "/problems/{slug}",
-        page.problem_page,
-        "What the type of an error means.",
-        media=(HTML,),
-        parameters=(SLUG,),
-        problems=(Problem.UNKNOWN_RESOURCE,),
-        asks_daemon=False,
-        role=None,
-    ),
 )
 """About this process and its interface."""
 
-ROUTES: Final = (*STATE, *EIDS, *EVENTS, *ORDERS, *POLLER, *ALT, *OWN)
+ROUTES: Final = (*STATE, *EIDS, *EVENTS, *ORDERS, *POLLER, *ALT, *OWN, *PAGE)

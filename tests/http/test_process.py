@@ -178,14 +178,6 @@ def test_a_large_body_is_refused(web: HttpProcess) -> None:
         assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
-def test_page_shows_the_node_and_runs_no_script(web: HttpProcess) -> None:
-    reply = web.get("/")
-    assert reply.status == 200
-    assert b"ms1.example" in reply.body
-    assert b"<script" not in reply.body
-    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
-
-
 def test_health(web: HttpProcess, node: Node) -> None:
     assert web.get("/livez").json() == {"alive": True}
     assert web.get("/readyz").json() == {"ready": True, "not_ready": [], "degraded": []}
@@ -250,7 +242,6 @@ def test_without_a_daemon_every_resource_says_so(tmp_path: Path) -> None:
             assert reply.json()["type"] == Problem.DAEMON_AWAY.uri
             assert "query.sock" in reply.json()["detail"]
         assert web.get("/readyz").status == 503
-        assert web.get("/").status == 503
         assert web.get("/livez").status == 200
         assert b"mapsys_daemon_up 0.0" in web.get("/metrics").body
 

@@ -1,0 +1,67 @@
+/** Whether the daemon can be asked: looked at every few seconds, told to whoever listens. */
+
+import { get, Problem, Unreachable } from "./api.js";
+
+const LOOK_MILLISECONDS = 3_000;
+const LOOK_WHILE_LOST_MILLISECONDS = 1_000;
+
+/**
+ * Asks for the status again and again.
+ *
+ * state: "connecting", "live", "lost", "away" (the daemon does not answer),
+ * "token" (one is needed) or "denied". why: of a state that is not live. since: of
+ * the state. status: the last one that came.
+ *
+ * Events: "status" after each answer, "change" of the state, "healed" when it is live
+ * again after it was not.
+ */
+class Connection extends EventTarget {
+  state = "connecting";
+  why = "";
+  since = new Date();
+  status = null;
+  #timer = null;
+
+  start() {
+    window.addEventListener("online", () => this.lookNow());
+    this.lookNow();
+  }
+
+  /** Do not wait for the next look. */
+  lookNow() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#look(), 0);
+  }
+
+  async #look() {
+    try {
+      this.status = await get("status");
+      this.#enter("live", "");
+      this.dispatchEvent(new Event("status"));
+    } catch (error) {
+      this.#enter(...stateOf(error));
+    }
+    const pause = this.state === "live" ? LOOK_MILLISECONDS : LOOK_WHILE_LOST_MILLISECONDS;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#look(), pause);
+  }
+
+  #enter(state, why) {
+    const before = this.state;
+    this.why = why;
+    if (state === before) return;
+    this.state = state;
+    this.since = new Date();
+    this.dispatchEvent(new Event("change"));
+    if (state === "live" && before !== "connecting") this.dispatchEvent(new Event("healed"));
+  }
+}
+
+function stateOf(error) {
+  if (error instanceof Unreachable) return ["lost", error.message];
+  if (!(error instanceof Problem)) throw error;
+  if (error.status === 401) return ["token", error.message];
+  return [error.slug === "daemon-away" ? "away" : "denied", error.message];
+}
+
+export const connection = new Connection();

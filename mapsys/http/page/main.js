@@ -1,0 +1,134 @@
+/** Starts the page: its head, and the view that the address names. */
+
+import { isFailure, useToken } from "./api.js";
+import { connection } from "./connection.js";
+import { link, make } from "./dom.js";
+import { clock, count, duration } from "./format.js";
+import { liveEvents } from "./live_events.js";
+import { badge, labelled } from "./parts.js";
+import { address, currentRoute, eidAddress } from "./routes.js";
+import { readServed } from "./served.js";
+import { startTheme } from "./theme.js";
+import { View } from "./view.js";
+import * as alt from "./views/alt.js";
+import * as eid from "./views/eid.js";
+import * as events from "./views/events.js";
+import * as lig from "./views/lig.js";
+import * as overview from "./views/overview.js";
+import * as poller from "./views/poller.js";
+import * as registrations from "./views/registrations.js";
+import * as review from "./views/review.js";
+import * as site from "./views/site.js";
+import * as sites from "./views/sites.js";
+
+const VIEWS = [
+  ["", "Overview", overview],
+  ["sites", "Sites", sites],
+  ["registrations", "Registrations", registrations],
+  ["eids", "EID", eid],
+  ["alt", "ALT", alt],
+  ["events", "Events", events],
+  ["lig", "lig", lig],
+  ["poller", "Poller", poller],
+  ["review", "Review", review],
+];
+
+const PARTS = Object.fromEntries(["skip", "node", "find", "theme", "views", "connection", "main"].map((id) => [id, document.getElementById(id)]));
+
+let current = null;
+
+function showView() {
+  current?.stop();
+  const route = currentRoute();
+  current = viewOf(route).open(route);
+  document.title = `${current.title} - ${connection.status?.node ?? "mapsys"}`;
+  PARTS.main.replaceChildren(current.node);
+  for (const one of PARTS.views.querySelectorAll("a")) {
+    if (one.hash.split("/")[1] === (route.parts[0] ?? "")) one.setAttribute("aria-current", "page");
+    else one.removeAttribute("aria-current");
+  }
+}
+
+function viewOf({ parts }) {
+  if (parts[0] === "sites" && parts.length === 2) return site;
+  const known = VIEWS.find(([name]) => name === (parts[0] ?? ""));
+  if (known === undefined || parts.length > (parts[0] === "eids" ? 2 : 1)) return unknown;
+  return known[2];
+}
+
+const unknown = {
+  open() {
+    const view = new View("Nothing here");
+    view.body.append(make("p", {}, "This page has no view at ", make("code", {}, location.hash), "; choose one above."));
+    return view;
+  },
+};
+
+function showNode() {
+  const { node, version, roles, ready, degraded, uptime_seconds: uptime, sites: siteCount, registrations: held } = connection.status;
+  document.title = `${current.title} - ${node}`;
+  PARTS.node.replaceChildren(
+    make("strong", {}, node),
+    badge(ready ? "ready" : "not ready", ready ? "good" : "bad"),
+    degraded.length ? badge("degraded", "doubtful") : "",
+    make("span", { class: "facts-line" }, `mapsys ${version}, ${roles.join(", ")}, up ${duration(uptime)}, ${count(siteCount)} sites, ${count(held)} registrations`),
+  );
+}
+
+function showConnection() {
+  const { state, why, since } = connection;
+  document.body.dataset.connection = state;
+  if (state === "live" || state === "connecting") {
+    PARTS.connection.replaceChildren();
+  } else if (state === "token") {
+    PARTS.connection.replaceChildren(tokenForm(why));
+  } else {
+    const time = clock(since.toISOString().slice(0, 19));
+    PARTS.connection.replaceChildren(
+      make("p", { class: "banner", role: "alert" }, `Connection lost at ${time} UTC: ${why}. What is shown is from before; it is tried again.`),
+    );
+  }
+}
+
+function tokenForm(why) {
+  const field = make("input", { type: "password", required: true, autocomplete: "off" });
+  const onsubmit = (event) => {
+    event.preventDefault();
+    useToken(field.value.trim());
+    connection.lookNow();
+  };
+  return make("form", { class: "banner", onsubmit }, make("p", { role: "alert" }, why), labelled("Token", field), make("button", { type: "submit" }, "Use it"));
+}
+
+/** Where the server is away the banner says so, and it is asked again when it is back. */
+async function learnServed() {
+  try {
+    await readServed();
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+  }
+}
+
+async function start() {
+  startTheme(PARTS.theme);
+  PARTS.views.append(...VIEWS.map(([name, title]) => link(address(name ? [name] : []), title)));
+  PARTS.skip.addEventListener("click", () => PARTS.main.focus());
+  PARTS.find.addEventListener("submit", (event) => {
+    event.preventDefault();
+    location.hash = eidAddress(PARTS.find.elements[0].value.trim());
+  });
+  connection.addEventListener("status", showNode);
+  connection.addEventListener("change", showConnection);
+  connection.addEventListener("healed", learnServed);
+  await learnServed();
+  window.addEventListener("hashchange", () => {
+    showView();
+    PARTS.main.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  });
+  showView();
+  connection.start();
+  liveEvents.start();
+}
+
+start();

@@ -1,0 +1,110 @@
+/** One EID: who answers for it, why, what moved, and its way over the ALT. */
+
+import { get, path } from "../api.js";
+import { column } from "../columns.js";
+import { link, make } from "../dom.js";
+import { ago, clock, milliseconds, until } from "../format.js";
+import { badge, eidLink, labelled, locatorLine, part, record, siteLink } from "../parts.js";
+import { address, eidAddress } from "../routes.js";
+import { served } from "../served.js";
+import { facts, table } from "../table.js";
+import { View } from "../view.js";
+
+const FRESH_MILLISECONDS = 5_000;
+
+const REASONS = [column("About", (one) => one.topic), column("Reason", (one) => one.text)];
+
+const REGISTRATIONS = [
+  column("EID-Prefix", (one) => eidLink(one.eid_prefix, one.instance_id)),
+  column("xTR", (one) => one.source),
+  column("xTR-ID", (one) => one.xtr_id ?? "-", { narrow: false }),
+  column("Key-ID", (one) => `${one.key_id}, ${one.algorithm}`, { narrow: false }),
+  column("First registered", (one) => ago(one.first_seen), { narrow: false }),
+  column("Last registered", (one) => ago(one.last_seen)),
+  column("Expires", (one) => until(one.expires_at), { narrow: false }),
+  column("Locators", (one) => locatorLine(one.locators) || `negative: ${one.action}`),
+];
+
+const MOVES = [
+  column("When", (one) => `${clock(one.at)} UTC`),
+  column("EID-Prefix", (one) => eidLink(one.eid_prefix, one.instance_id)),
+  column("From", (one) => one.previous.map(mover).join(", ")),
+  column("To", (one) => mover(one.to)),
+];
+
+const HOPS = [
+  column("Hop", (one) => one.hops, { kind: "number" }),
+  column("Node", (one) => one.node ?? "no answer"),
+  column("EID-Prefix", (one) => one.eid_prefix ?? "-"),
+  column("What it does", (one) => one.does ?? "-"),
+  column("After", (one) => milliseconds(one.rtt_seconds), { kind: "number" }),
+];
+
+export function open({ parts: [, eid], query }) {
+  const instanceId = query.get("instance-id") ?? "";
+  const view = new View(eid === undefined ? "EID" : `EID ${eid}`);
+  const fields = {
+    eid: make("input", { value: eid ?? "", required: true, autocomplete: "off", spellcheck: "false" }),
+    instanceId: make("input", { value: instanceId, inputmode: "numeric", pattern: "[0-9]*", size: 8 }),
+  };
+  const form = make(
+    "form",
+    {
+      class: "filters",
+      onsubmit: (event) => {
+        event.preventDefault();
+        location.hash = eidAddress(fields.eid.value.trim(), fields.instanceId.value.trim());
+      },
+    },
+    labelled("EID or EID-Prefix", fields.eid),
+    labelled("Instance-ID", fields.instanceId),
+    make("button", { type: "submit" }, "Explain"),
+  );
+  const found = make("div", { role: "status" });
+  view.body.append(form, found);
+  if (eid === undefined) return view;
+
+  const parameters = { "instance-id": instanceId };
+  view.keepFresh(
+    async (signal) => {
+      const explained = await get(path("explain", eid), parameters, signal);
+      found.replaceChildren(...partsOf(explained, eid));
+    },
+    FRESH_MILLISECONDS,
+    (event) => event.eid_prefix !== null,
+  );
+  if (served.has("/api/v1/alt/trace/{eid}")) view.body.append(trace(view, eid, parameters));
+  return view;
+}
+
+function partsOf(explained, eid) {
+  return [
+    make("p", { class: "verdict" }, badge(explained.outcome), ` ${explained.why}`),
+    facts([
+      ["Site", siteLink(explained.site)],
+      ["Configured EID-Prefix", explained.rule ?? "-"],
+      ["Passed on to", explained.etr ?? "-"],
+      ["Instance-ID", explained.instance_id],
+      ["Ask it for real", link(address(["lig"], { eid, "instance-id": explained.instance_id || null }), "lig")],
+    ]),
+    part("What a Map-Reply would hold", explained.answer.length ? make("div", {}, explained.answer.map(record)) : make("p", { class: "empty" }, "This node sends none.")),
+    part("Who registered it", table("Who registered it", REGISTRATIONS, explained.registrations, "Nobody at present.")),
+    part("Why", table("Why", REASONS, explained.reasons)),
+    part("History of moves", table("History of moves", MOVES, explained.moves, "None is remembered.")),
+  ];
+}
+
+function trace(view, eid, parameters) {
+  const hops = make("div", { role: "status" });
+  const ask = () =>
+    view.attempt(async (signal) => {
+      hops.replaceChildren(make("p", {}, "Asking"));
+      const way = await get(path("alt", "trace", eid), parameters, signal).finally(() => hops.replaceChildren());
+      hops.replaceChildren(table("Way over the ALT", HOPS, way.hops), way.complete ? "" : make("p", {}, "Its end was not found."));
+    });
+  return part("Way over the ALT", make("button", { type: "button", onclick: ask }, "Trace"), hops);
+}
+
+function mover(one) {
+  return `${one.registrant} at ${one.host}`;
+}

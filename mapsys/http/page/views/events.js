@@ -1,0 +1,74 @@
+/** What takes place, as it takes place. */
+
+import { column } from "../columns.js";
+import { make } from "../dom.js";
+import { clock, count } from "../format.js";
+import { liveEvents } from "../live_events.js";
+import { LongTable } from "../long_table.js";
+import { badge, choice, eidLink, labelled, siteLink } from "../parts.js";
+import { rememberQuery } from "../routes.js";
+import { View } from "../view.js";
+
+const KINDS = [
+  ["", "everything"],
+  ["registered", "registered"],
+  ["changed", "changed"],
+  ["moved", "moved"],
+  ["withdrawn", "withdrawn"],
+  ["expired", "expired"],
+  ["refused", "refused"],
+  ["dropped", "dropped"],
+];
+
+const TONES = { registered: "good", moved: "doubtful", withdrawn: "doubtful", expired: "bad", refused: "bad", dropped: "bad" };
+
+const SAID = {
+  waiting: "waiting for the server",
+  open: "live",
+  closed: "not live at present; it is tried again",
+};
+
+const COLUMNS = [
+  column("When (UTC)", (one) => clock(one.at), { kind: "time" }),
+  column("What", (one) => badge(one.kind, TONES[one.kind] ?? "plain"), { kind: "state" }),
+  column("Site", (one) => siteLink(one.site)),
+  column("EID-Prefix", (one) => (one.eid_prefix === null ? "-" : eidLink(one.eid_prefix, one.instance_id)), { narrow: false }),
+  column("From", (one) => one.source ?? "-", { narrow: false }),
+  column("In detail", (one) => make("span", { title: one.detail }, one.detail ?? "-"), { kind: "wide", narrow: false }),
+];
+
+export function open({ query }) {
+  const view = new View("Events");
+  const list = new LongTable("Events", COLUMNS, (one) => String(one.serial));
+  const said = make("p", { class: "said", role: "status" });
+  const kind = choice(KINDS, query.get("kind") ?? "", () => {
+    rememberQuery({ kind: kind.value });
+    show();
+  });
+  const hold = make("button", { type: "button", "aria-pressed": "false", onclick: toggle }, "Hold");
+  view.body.append(make("div", { class: "filters" }, labelled("What", kind), hold), said, list.node);
+
+  function held() {
+    return hold.getAttribute("aria-pressed") === "true";
+  }
+
+  function toggle() {
+    hold.setAttribute("aria-pressed", String(!held()));
+    show();
+  }
+
+  function show() {
+    if (held()) {
+      said.textContent = "held; press again to go on";
+      return;
+    }
+    const chosen = liveEvents.items.filter((one) => kind.value === "" || one.kind === kind.value);
+    list.setRows(chosen);
+    said.textContent = `${count(chosen.length)} events, newest first; ${SAID[liveEvents.state]}`;
+  }
+
+  view.hear(liveEvents, "events", show);
+  view.hear(liveEvents, "change", show);
+  show();
+  return view;
+}

@@ -1,0 +1,93 @@
+/** Registrations in the order of their EID-Prefixes, filtered by the server, read as far as one scrolls. */
+
+import { pages } from "../api.js";
+import { column } from "../columns.js";
+import { make } from "../dom.js";
+import { ago, count, until } from "../format.js";
+import { LongTable } from "../long_table.js";
+import { choice, eidLink, labelled, locatorLine, siteLink } from "../parts.js";
+import { rememberQuery } from "../routes.js";
+import { View } from "../view.js";
+
+const AGE_MILLISECONDS = 5_000;
+
+const MATCHES = [
+  ["covered", "inside it (covered)"],
+  ["exact", "the same (exact)"],
+  ["longest", "the longest match"],
+  ["covering", "around it (covering)"],
+];
+
+const COLUMNS = [
+  column("EID-Prefix", (one) => eidLink(one.eid_prefix, one.instance_id)),
+  column("Site", (one) => siteLink(one.site)),
+  column("xTR", (one) => one.source, { narrow: false }),
+  column("Last registered", (one) => ago(one.last_seen), { kind: "time" }),
+  column("Expires", (one) => until(one.expires_at), { kind: "time", narrow: false }),
+  column("Locators", (one) => locatorLine(one.locators) || `negative: ${one.action}`, { kind: "wide", narrow: false }),
+];
+
+export function open({ query }) {
+  const view = new View("Registrations");
+  const fields = {
+    site: make("input", { value: query.get("site") ?? "", autocomplete: "off" }),
+    prefix: make("input", { value: query.get("prefix") ?? "", autocomplete: "off", placeholder: "198.18.0.0/16" }),
+    match: choice(MATCHES, query.get("match") ?? "covered", null),
+    "instance-id": make("input", { value: query.get("instance-id") ?? "", inputmode: "numeric", pattern: "[0-9]*", size: 8 }),
+  };
+  const said = make("p", { class: "said", role: "status" });
+  const list = new LongTable("Registrations", COLUMNS, keyOf, { nearEnd: () => readOn() });
+  const form = make(
+    "form",
+    { class: "filters", onsubmit: search },
+    labelled("Site", fields.site),
+    labelled("EID-Prefix", fields.prefix),
+    labelled("How it compares", fields.match),
+    labelled("Instance-ID", fields["instance-id"]),
+    make("button", { type: "submit" }, "Show"),
+  );
+  view.body.append(form, said, list.node);
+
+  let reading = null;
+
+  function chosen() {
+    const values = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value.trim()]));
+    return values.prefix === "" ? { ...values, match: "" } : values;
+  }
+
+  function search(event) {
+    event.preventDefault();
+    rememberQuery(chosen());
+    begin();
+  }
+
+  function begin() {
+    reading = { pages: pages("registrations", chosen()), items: [], done: false, busy: false };
+    list.setRows([]);
+    said.textContent = "Reading";
+    return readOn();
+  }
+
+  async function readOn() {
+    const now = reading;
+    if (now === null || now.done || now.busy) return;
+    now.busy = true;
+    await view.attempt(async () => {
+      const { value, done } = await now.pages.next();
+      now.done = done || value.next === null;
+      if (!done) now.items = now.items.concat(value.items);
+    });
+    now.busy = false;
+    if (now !== reading) return;
+    list.setRows(now.items);
+    said.textContent = `${count(now.items.length)} registrations${now.done ? "" : " so far; scroll on for more"}`;
+  }
+
+  view.every(AGE_MILLISECONDS, () => list.refresh());
+  begin();
+  return view;
+}
+
+function keyOf(one) {
+  return `${one.instance_id} ${one.eid_prefix} ${one.site} ${one.registrant}`;
+}
