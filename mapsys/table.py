@@ -199,7 +199,7 @@ class _Plane(Generic[V]):
         return network << self.length_bits | length
 
     def prefix(self, key: int) -> EidPrefix:
-        return EidPrefix(
+        return EidPrefix.canonical(
             self.instance_id, self.family, key >> self.length_bits, key & self.length_mask
         )
 

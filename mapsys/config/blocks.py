@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Final
 
 from mapsys.config.scalars import Integer, Prefix
@@ -14,7 +13,7 @@ INSTANCE_ID: Final = Field("instance-id", Integer(0, MAX_INSTANCE_ID), default=0
 
 def in_instance(prefix: EidPrefix, instance_id: int) -> EidPrefix:
     """The same bits in another instance-ID."""
-    return dataclasses.replace(prefix, instance_id=instance_id)
+    return EidPrefix(instance_id, prefix.family, prefix.network, prefix.length)
 
 
 class Block(Kind[EidPrefix]):
