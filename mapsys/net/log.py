@@ -71,7 +71,7 @@ class Event(StrEnum):
     ALT_PEER_DOWN = "alt-peer-down"
     """One has ended: instance_id, peer, why."""
     ALT_ROUTE_REFUSED = "alt-route-refused"
-    """Policy refused a route: instance_id, peer (none: this node's own), eid, reason, delegation."""
+    """Policy refused a route: instance_id, peer (none: an own one), eid, reason, delegation."""
     ALT_FAULT = "alt-fault"
     """Something of the ALT failed and is dealt with: instance_id, kind, problem."""
     RECORDING = "recording"

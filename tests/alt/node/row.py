@@ -11,18 +11,29 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from mapsys.cli.main import cli
+from mapsys.core.effects import Endpoint
+from mapsys.eid import EidPrefix
+from mapsys.http import SOCKET_NAME
+from mapsys.lig import Answer, Lig, Question
 from mapsys.wire.auth import Key
-from tests.alt.data.lab import Underlay, in_namespace
+from tests.alt.data.lab import Underlay, in_namespace, socket_in
 
 PATIENCE_SECONDS = 30.0
+ITR, RESOLVER = "192.0.2.21", Endpoint("192.0.2.3", 4342)
 SECRET = "a laboratory secret"
 KEY = Key(SECRET.encode())
 
@@ -128,8 +139,8 @@ class AltDaemon:
         )
         self._config.write_text(change(text), encoding="utf-8")
 
-    def start(self) -> None:
-        """Start it, and wait until it serves."""
+    def launch(self) -> None:
+        """Start the process without waiting for anything."""
         with self._log.open("wb") as log:
             self.process = in_namespace(
                 self.namespace,
@@ -138,7 +149,19 @@ class AltDaemon:
                 stdout=log,
                 stderr=log,
             )
+
+    def start(self) -> None:
+        """Start it, and wait until it serves."""
+        self.launch()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Until it serves, and can be asked how it is."""
         self.wait_for("ready")
+        until(
+            (self.state / SOCKET_NAME).exists,
+            lambda: f"{self.name} has no HTTP process: {self.said()}",
+        )
 
     def stop(self) -> int:
         """End it in order; the exit code."""
@@ -194,14 +217,14 @@ class AltDaemon:
 
         until(there, lambda: f"{self.name}: no {event} {facts}: {self.said()}")
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str) -> Result:
         """A mapsys command of this node's operator."""
-        return run_command(self.namespace, *words, "--state", str(self.state))
+        return CliRunner().invoke(cli, [*words, "--state", str(self.state)])
 
     def shown(self, *words: str) -> Any:
         """What a command shows, as values."""
         run = self.command(*words, "-o", "json")
-        assert run.returncode == 0, run.stderr
+        assert run.exit_code == 0, run.output
         return json.loads(run.stdout)
 
     def capabilities(self) -> set[int]:
@@ -216,8 +239,10 @@ def capabilities_of(pid: int) -> int:
     return int(status.partition("CapEff:")[2].split()[0], 16)
 
 
-def run_command(namespace: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """``mapsys`` in a namespace."""
+def run_command(
+    namespace: str, *words: str, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """``mapsys`` in a namespace. env: put over the present one."""
     process = in_namespace(
         namespace,
         [sys.executable, "-m", "mapsys.cli.main", *words],
@@ -225,6 +250,7 @@ def run_command(namespace: str, *words: str) -> subprocess.CompletedProcess[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(env or {})},
     )
     stdout, stderr = process.communicate(timeout=60)
     return subprocess.CompletedProcess(words, process.returncode, str(stdout), str(stderr))
@@ -245,6 +271,8 @@ class Row:
         self.net = net
         run = f"{os.getpid() % 10_000}{os.urandom(2).hex()}"
         self.spaces = {name: net.add(number) for name, number in NUMBERS.items()}
+        self.early: Answer | None = None
+        """What the Map-Resolver said before it had heard from its parent."""
         self.itr = net.add(21)
         self.etr = net.add(31)
         self.nodes = {
@@ -254,16 +282,39 @@ class Row:
     def __getitem__(self, name: str) -> AltDaemon:
         return self.nodes[name]
 
-    def start(self) -> None:
-        """All three, with their sessions."""
-        for node in self.nodes.values():
-            node.start()
+    def start(self, but: str = "") -> None:
+        """All three, with their sessions. but: the one that runs already."""
+        others = [node for name, node in self.nodes.items() if name != but]
+        for node in others:
+            node.launch()
+        for node in others:
+            node.wait_until_ready()
         for name, peer in (("arin", "mspa"), ("arin", "mr1"), ("mspa", "arin"), ("mr1", "arin")):
             self.nodes[name].wait_for("alt-peer-up", peer=peer)
 
-    def lig(self, eid: str, *options: str) -> subprocess.CompletedProcess[str]:
-        """Ask the Map-Resolver from the ITR's place."""
-        return run_command(self.itr, "lig", eid, "-m", "192.0.2.3", *options)
+    def ask(self, eid: str, *, patience: float = 2.0, count: int = 3) -> Answer | None:
+        """What the Map-Resolver answers at the ITR's place; None for silence."""
+        with socket_in(self.itr, socket.AF_INET, socket.SOCK_DGRAM) as itr:
+            itr.bind((ITR, 0))
+            question = Question(
+                eid=EidPrefix.parse(eid),
+                map_resolver=RESOLVER,
+                itr_rloc=ITR,
+                source_port=itr.getsockname()[1],
+                inner_source=ITR if ":" not in eid else "2001:db8:f::21",
+                count=count,
+                timeout_seconds=patience,
+            )
+            query = Lig(question, lambda: secrets.randbits(64))
+            while (message := query.send(time.monotonic())) is not None:
+                itr.sendto(message, RESOLVER)
+                itr.settimeout(patience)
+                with suppress(TimeoutError):
+                    data, (host, port) = itr.recvfrom(65_535)
+                    answer = query.receive(data, Endpoint(host, port), time.monotonic())
+                    if answer is not None:
+                        return answer
+        return None
 
     def close(self) -> None:
         for node in self.nodes.values():
