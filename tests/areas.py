@@ -20,6 +20,7 @@ _AREA_OF_FOLDER: Final[dict[str, str]] = {
     "scenarios": "protocol",
     "interop": "protocol",
     "alt": "ALT",
+    "alt/lab": "pilot network",
     "cli": "operators",
     "http": "operators",
     "poller": "operators",
@@ -31,10 +32,14 @@ _AREA_OF_FOLDER: Final[dict[str, str]] = {
     "pilot": "pilot network",
     "fleet": "fleet",
 }
-"""By the first folder under ``tests/``; everything else is the core's."""
+"""By folder under ``tests/``, the innermost that is listed; everything else is the core's."""
 
 
 def area_of(node_id: str) -> str:
     """The area of a test, by its node ID (``tests/wire/test_x.py::test_y``)."""
-    parts = node_id.partition("::")[0].split("/")
-    return _AREA_OF_FOLDER.get(parts[1], "core") if len(parts) > 2 else "core"
+    folders = node_id.partition("::")[0].split("/")[1:-1]
+    for depth in range(len(folders), 0, -1):
+        area = _AREA_OF_FOLDER.get("/".join(folders[:depth]))
+        if area is not None:
+            return area
+    return "core"

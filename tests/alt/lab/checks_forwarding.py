@@ -1,4 +1,4 @@
-"""Checks 1 to 5: how Map-Requests cross the ALT, and what of it is seen on the bridge."""
+"""Checks 1 to 5, and T: how Map-Requests cross the ALT, and what of it is seen on the bridge."""
 
 from __future__ import annotations
 
@@ -57,11 +57,7 @@ def to_the_map_servers(network: Pilot) -> str:
     for eid in _SITES:
         asked = network.require_answer(eid)
         assert asked.answer is not None
-        site = next(
-            s
-            for s in network.lab.topology.sites
-            if EidPrefix.parse(s.prefix).covers(EidPrefix.parse(eid))
-        )
+        site = network.site_of(eid)
         map_server = network.lab.topology.node(site.at).rloc
         if site.proxy_reply:
             by, through = asked.answer.map_replier.host, "answered by"
@@ -107,6 +103,26 @@ def nowhere(network: Pilot) -> str:
 
 def _touches(one: EidPrefix, other: EidPrefix) -> bool:
     return one.covers(other) or other.covers(one)
+
+
+def traced(network: Pilot) -> str:
+    found = []
+    for start, names in (
+        ("mspa", ["mspa", "arin", "mspb"]),
+        ("mr1", ["mr1", None, "ripe", "mspb"]),
+    ):
+        trace = network.lab.own[start].trace("198.18.33.7")
+        hops = trace["hops"]
+        way = ", ".join(f"{hop['node'] or '?'} {hop['eid_prefix'] or ''}".strip() for hop in hops)
+        found.append(f"from {start}: {way}")
+        named = [hop["node"] for hop in hops] == names
+        if (
+            not named
+            or not trace["complete"]
+            or not all(h["eid_prefix"] for h in hops if h["node"])
+        ):
+            raise CheckFailed(found[-1])
+    return "; ".join(found)
 
 
 def on_the_bridge(network: Pilot) -> str:
@@ -165,6 +181,12 @@ CHECKS: Final[tuple[Check[Pilot], ...]] = (
         "the first ends at lacnic in silence; the second is denied by mr1 itself, for space that"
         " touches no region",
         nowhere,
+    ),
+    Check(
+        "T",
+        "a trace of 198.18.33.7, from mspa and from mr1",
+        "every node of ours on the way by name, with its matching prefix; BIRD keeps silent",
+        traced,
     ),
     Check(
         "5",

@@ -20,8 +20,13 @@ _INTO_MSPB: Final = "gre.key == 1008 && lisp.type == 1 && frame.time_epoch >= {:
 
 
 def _counted(network: Pilot) -> dict[str, int]:
-    """UPDATEs heard by the foreign nodes, by their own count."""
-    return {name: node.updates() for name, node in network.lab.foreign.items()}
+    """UPDATEs heard by each node on all its sessions, by its own count."""
+    counted = {name: node.updates() for name, node in network.lab.foreign.items()}
+    for name, own in network.lab.own.items():
+        counted[name] = sum(row["updates"] for row in own.rows("peers"))
+    if not all(counted.values()):
+        raise CheckFailed(f"some nodes count no UPDATE at all: {counted}")
+    return counted
 
 
 def hosts_move(hosts: int, network: Pilot) -> str:
@@ -61,7 +66,7 @@ def check(hosts: int) -> Check[Pilot]:
     return Check(
         "M",
         f"{hosts} hosts move between sites of mspb's, each asked for at mr1 right after",
-        "each answered with its new locator; no UPDATE in any tunnel, none counted by BIRD, FRR"
-        " and GoBGP",
+        "each answered with its new locator; no UPDATE in any tunnel, none counted by any"
+        " node, BIRD, FRR and GoBGP among them",
         partial(hosts_move, hosts),
     )

@@ -15,14 +15,15 @@ _SETTLE_SECONDS: Final = 1.0
 
 
 def quiet_since(network: Pilot, mark: float, *, but: frozenset[int] = frozenset()) -> int:
-    """Tunnels that carried no UPDATE since ``mark``; ``but``: the keys of those that may.
+    """Tunnels that carried no UPDATE since ``mark``; ``but``: the keys of those that did.
 
-    Raises CheckFailed where another did.
+    Raises CheckFailed where it is otherwise.
     """
     time.sleep(_SETTLE_SECONDS)
-    seen = [row for row in network.lab.capture.updates(mark) if int(row[2], 16) not in but]
-    if seen:
-        raise CheckFailed(f"{len(seen)} packets with UPDATEs, the first {seen[0]}")
+    updates = network.lab.capture.updates(mark)
+    keys = {int(key, 16) for _, _, key in updates}
+    if keys != but:
+        raise CheckFailed(f"UPDATEs in the tunnels with keys {keys}, not {set(but)}: {updates[:5]}")
     return len(network.lab.topology.tunnels) - len(but)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,8 @@ from tests.alt.lab.capture import Capture
 from tests.alt.lab.etrs import SiteEtr
 from tests.alt.lab.foreign import KINDS, Bird, ForeignNode, Frr, GoBgp
 from tests.alt.lab.itr import Itr
-from tests.alt.lab.network import Network, reap
+from tests.alt.lab.leftovers import folder_of, reap
+from tests.alt.lab.network import Network
 from tests.alt.lab.own import OwnNode
 from tests.alt.lab.topology import Topology
 from tests.alt.lab.waiting import wait_for
@@ -27,7 +27,7 @@ class Lab:
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         self.network = Network()
-        self.folder = Path(tempfile.gettempdir()) / self.network.tag
+        self.folder = folder_of(self.network.tag)
         self.own: dict[str, OwnNode] = {}
         self.foreign: dict[str, ForeignNode] = {}
         self.etrs: dict[str, SiteEtr] = {}

@@ -1,32 +1,22 @@
-"""The underlay: a bridge as the Internet, a namespace for each host, and their removal."""
+"""The underlay: a bridge as the Internet, and a namespace for each host."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
-import shutil
-import signal
 import socket
 import subprocess
-import tempfile
-import time
-from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
-from alt.netns import inside, make_overlay, overlay_name, overlay_owner, remove_overlay
+from alt.netns import inside, make_overlay, overlay_name
 from alt.tunnel.base import TunnelError
+from tests.alt.lab import leftovers
 from tests.alt.lab.errors import LabError
 from tests.alt.lab.programs import program
 
-PREFIX: Final = "mapsys-lab"
 BRIDGE: Final = "br0"
-
-_RUN: Final = Path("/run/netns")
-_OURS: Final = re.compile(rf"({PREFIX}-[0-9a-f]+)-.+")
-_GRACE_SECONDS: Final = 10.0
 
 
 class Network:
@@ -34,7 +24,8 @@ class Network:
 
     def __init__(self) -> None:
         """Raises LabError where namespaces cannot be made."""
-        self.tag = f"{PREFIX}-{secrets.token_hex(3)}"
+        self.tag = f"{leftovers.TAG_PREFIX}-{secrets.token_hex(3)}"
+        os.environ[leftovers.TAG_VARIABLE] = self.tag
         self._made: list[str] = []
         self.bridge = self._make("net")
         _ip("-n", self.bridge, "link", "add", BRIDGE, "type", "bridge")
@@ -69,14 +60,15 @@ class Network:
         _ip("-n", self.bridge, "link", "set", _port(name), "up")
 
     def left_behind(self) -> list[str]:
-        """Processes and overlays of this lab that should have ended by now."""
-        own = [name for name in _namespaces() if name.startswith(f"{self.tag}-")]
-        found = [f"process {pid} in {name}" for name in own for pid in pids_in(name)]
-        return found + [f"namespace {name}" for name in own if name not in self._made]
+        """Processes and overlays of this lab; after its end there should be none."""
+        overlays = [name for name in leftovers.namespaces(self.tag) if name not in self._made]
+        running = leftovers.processes(self.tag)
+        return [*(f"process {pid}" for pid in running), *(f"namespace {n}" for n in overlays)]
 
     def close(self) -> None:
-        """Remove every namespace, whatever is in it."""
-        _remove(self.tag)
+        """Remove every namespace, and whatever runs in them."""
+        leftovers.remove(self.tag)
+        del os.environ[leftovers.TAG_VARIABLE]
 
     def _make(self, label: str) -> str:
         name = f"{self.tag}-{label}"
@@ -99,7 +91,7 @@ def socket_in(namespace: str, host: str, port: int) -> socket.socket:
 def pids_in(namespace: str) -> list[int]:
     """The processes whose network namespace it is; none where it is gone."""
     try:
-        wanted = (_RUN / namespace).stat().st_ino
+        wanted = Path("/run/netns", namespace).stat().st_ino
     except FileNotFoundError:
         return []
     found = []
@@ -108,53 +100,6 @@ def pids_in(namespace: str) -> list[int]:
             if (folder / "ns/net").stat().st_ino == wanted:
                 found.append(int(folder.name))
     return found
-
-
-def reap() -> list[str]:
-    """Remove what labs left behind that were killed; returns their tags.
-
-    A lab is dead when the process is that owns its bridge.
-    """
-    labs: defaultdict[str, list[str]] = defaultdict(list)
-    for name in _namespaces():
-        if (ours := _OURS.fullmatch(name)) is not None:
-            labs[ours[1]].append(name)
-    dead = [tag for tag in labs if not _is_alive(f"{tag}-net")]
-    for tag in dead:
-        _remove(tag)
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}-*"):
-        if not _is_alive(f"{folder.name}-net"):
-            shutil.rmtree(folder, ignore_errors=True)
-    return dead
-
-
-def _is_alive(bridge: str) -> bool:
-    try:
-        age_seconds = time.time() - (_RUN / bridge).stat().st_mtime
-        owner = overlay_owner(bridge)
-    except OSError:
-        return False
-    # One without an owner's mark is being made, or its maker died over it.
-    return age_seconds < _GRACE_SECONDS if owner is None else owner.alive()
-
-
-def _remove(tag: str) -> None:
-    """End the processes in the namespaces of a lab, then remove those."""
-    names = [name for name in _namespaces() if name.startswith(f"{tag}-")]
-    deadline = time.monotonic() + _GRACE_SECONDS
-    while pids := [pid for name in names for pid in pids_in(name)]:
-        if time.monotonic() > deadline:
-            raise LabError(f"processes {pids} of {tag} do not end; kill them and try again")
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.05)
-    for name in names:
-        remove_overlay(name)
-
-
-def _namespaces() -> list[str]:
-    return [path.name for path in _RUN.glob(f"{PREFIX}-*")]
 
 
 def _port(name: str) -> str:

@@ -28,6 +28,7 @@ class OwnNode:
         self._config = own_config.write(topology, node, network.node_name(node.name), folder)
         self._api = api(folder / "state", None)
         self._daemon: Running | None = None
+        self._why_not = ""
 
     def launch(self) -> None:
         """Start it, and do not wait."""
@@ -36,7 +37,9 @@ class OwnNode:
 
     def wait_until_serving(self) -> None:
         """Raises LabError, CheckFailed."""
-        wait_for(self._serves, f"{self.node.name} to serve")
+        wait_for(
+            self._serves, f"{self.node.name} to serve", found=lambda: self._why_not or "nothing"
+        )
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
         """``mapsys alt KIND``: peers, routes, aggregates, rejected or tunnels.
@@ -45,6 +48,13 @@ class OwnNode:
         """
         try:
             return list(self._api.items(f"/api/v1/alt/{kind}", {}))
+        except click.ClickException as error:
+            raise CheckFailed(f"{self.node.name}: {error.message}") from error
+
+    def trace(self, eid: str) -> dict[str, Any]:
+        """``mapsys alt trace EID``. Raises CheckFailed where it does not answer."""
+        try:
+            return self._api.get(f"/api/v1/alt/trace/{eid}")
         except click.ClickException as error:
             raise CheckFailed(f"{self.node.name}: {error.message}") from error
 
@@ -84,6 +94,7 @@ class OwnNode:
         self._daemon.require_running()
         try:
             self.rows("peers")
-        except CheckFailed:
+        except CheckFailed as error:
+            self._why_not = str(error)
             return False
         return True

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from mapsys.eid import EidPrefix
 from tests.alt.lab.errors import CheckFailed
 from tests.alt.lab.etrs import AltEtr
 from tests.alt.lab.itr import Asked, locators
 from tests.alt.lab.lab import Lab, running
 from tests.alt.lab.programs import ask, program
-from tests.alt.lab.topology import load
+from tests.alt.lab.topology import Site, load
 from tests.alt.lab.waiting import wait_for
 
 TOPOLOGY: Final = "topology.yaml"
@@ -65,17 +66,19 @@ class Pilot:
 
     def require_answer(self, eid: str) -> Asked:
         """Ask for an EID; it has to lead to its site's locator. Raises CheckFailed."""
-        wanted = self._rloc_of(eid)
+        is_of_etr1 = EidPrefix.parse(ALT_SITE).covers(EidPrefix.parse(eid))
+        topology = self.lab.topology
+        wanted = topology.node("etr1").rloc if is_of_etr1 else self.site_of(eid).rloc
         asked = self.lab.itr.ask(eid)
         if asked.answer is None or locators(asked.answer) != [wanted]:
             raise CheckFailed(f"{eid}: {asked}; its site is at {wanted}")
         return asked
 
-    def _rloc_of(self, eid: str) -> str:
-        if eid.startswith("198.18.1."):
-            return self.lab.topology.node("etr1").rloc
-        sites = {site.prefix.rpartition(".")[0]: site.rloc for site in self.lab.topology.sites}
-        return sites[eid.rpartition(".")[0]]
+    def site_of(self, eid: str) -> Site:
+        """The site that has registered the prefix around an EID."""
+        host = EidPrefix.parse(eid)
+        sites = self.lab.topology.sites
+        return next(site for site in sites if EidPrefix.parse(site.prefix).covers(host))
 
     def end(self) -> None:
         """End the ETR."""

@@ -11,7 +11,7 @@ from tests.alt.lab.errors import CheckFailed, LabError
 L = TypeVar("L")
 
 _WIDTH: Final = 108
-_INDENT: Final = " " * 9
+_INDENT: Final = " " * 10
 
 
 class Check(NamedTuple, Generic[L]):
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
     def __str__(self) -> str:
         verdict = "ok" if self.passed else "FAILED"
-        lines = [f"{verdict:<6}{self.number:>2} {self.what}"]
+        lines = [f"{verdict:<6} {self.number:>2} {self.what}"]
         for label, text in (("expected", self.expected), ("measured", self.measured)):
             lines += textwrap.wrap(
                 f"{label}  {text}",
