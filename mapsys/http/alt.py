@@ -10,7 +10,8 @@ from aiohttp import web
 
 from mapsys.http import parameters
 from mapsys.http.alt_views import alt_view, trace_view
-from mapsys.http.api import QUERIES_PER_ANSWER, QUERY_CLIENT, json_response, page_response
+from mapsys.http.api import QUERY_CLIENT, json_response
+from mapsys.http.lists import answer_list
 from mapsys.http.problem import Problem, ProblemError
 from mapsys.http.route import Handler
 from mapsys.query_alt import NO_ALT, NOT_TRACEABLE
@@ -26,26 +27,20 @@ _DECLINED: Final[dict[str, Callable[[str], ProblemError]]] = {
 }
 
 
-def listing(what: AltList) -> Handler:
-    """The handler of one list."""
+def listing(what: AltList, rows: type[msgspec.Struct]) -> Handler:
+    """The handler of one list; rows: what its items are."""
 
-    async def handle(request: web.Request) -> web.Response:
-        query = request.query
-        limit = parameters.limit(query)
-        question = AltQuestion(
-            what,
-            cursor=parameters.cursor(query),
-            instance_id=parameters.instance_id(query),
-        )
-        rows: list[msgspec.Struct] = []
-        for _ in range(QUERIES_PER_ANSWER):
-            question = msgspec.structs.replace(question, limit=limit - len(rows))
-            page = await _asked(request, question, AltPage)
-            rows += map(alt_view, page.rows)
-            question = msgspec.structs.replace(question, cursor=page.next)
-            if page.next is None or len(rows) >= limit:
-                break
-        return page_response(request, rows, question.cursor)
+    async def handle(request: web.Request) -> web.StreamResponse:
+        question = AltQuestion(what, instance_id=parameters.instance_id(request.query))
+
+        async def fetch(
+            cursor: bytes | None, limit: int
+        ) -> tuple[list[msgspec.Struct], bytes | None]:
+            asked = msgspec.structs.replace(question, cursor=cursor, limit=limit)
+            page = await _asked(request, asked, AltPage)
+            return [alt_view(row) for row in page.rows], page.next
+
+        return await answer_list(request, rows, fetch)
 
     handle.__name__ = f"alt_{what}"
     return handle

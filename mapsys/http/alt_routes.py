@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from mapsys.http import alt, alt_views
+from mapsys.http.formats import LIST_MEDIA
 from mapsys.http.problem import Problem
-from mapsys.http.route import CURSOR, EID, INSTANCE_ID, LIMIT, Route
+from mapsys.http.route import EID, INSTANCE_ID, PAGING, Route
 from mapsys.query_alt_rows import AltList
 
 _LISTS: Final[tuple[tuple[AltList, str, type[msgspec.Struct]], ...]] = (
@@ -24,11 +25,12 @@ ALT: Final = (
     *(
         Route(
             f"/api/v1/alt/{what}",
-            alt.listing(what),
+            alt.listing(what, rows),
             summary,
             rows=rows,
-            parameters=(INSTANCE_ID, LIMIT, CURSOR),
-            problems=(Problem.NO_ALT, Problem.BAD_CURSOR),
+            media=LIST_MEDIA,
+            parameters=(INSTANCE_ID, *PAGING),
+            problems=(Problem.NO_ALT, Problem.BAD_CURSOR, Problem.NOT_ACCEPTABLE),
         )
         for what, summary, rows in _LISTS
     ),

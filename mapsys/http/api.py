@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import ETag, web
 
-from mapsys.http import parameters
+from mapsys.http import formats, parameters
+from mapsys.http.etag import has, not_modified
+from mapsys.http.event_stream import event_id
+from mapsys.http.lists import answer_list
 from mapsys.http.problem import Problem, ProblemError
 from mapsys.http.views import (
     RegistrationView,
+    SiteView,
     lookup_view,
     registration_view,
     site_view,
     status_view,
 )
 from mapsys.query_client import QueryClient, QueryDeclined
+from mapsys.query_events_rows import ChangesPage, ChangesQuestion
 from mapsys.query_rows import (
     LookupQuestion,
     LookupRow,
@@ -32,17 +36,7 @@ from mapsys.query_rows import (
     StatusRow,
 )
 
-QUERIES_PER_ANSWER: Final = 20
-"""Pages asked of the daemon for one answer; a filter that matches little gets a short one."""
-
 QUERY_CLIENT: Final = web.AppKey("query_client", QueryClient)
-
-
-class Page(msgspec.Struct, frozen=True):
-    """A list. next: the ``cursor`` of the following page, or None at the end."""
-
-    items: Sequence[msgspec.Struct]
-    next: str | None
 
 
 async def status(request: web.Request) -> web.Response:
@@ -51,23 +45,16 @@ async def status(request: web.Request) -> web.Response:
     return json_response(status_view(row, time.time()))
 
 
-async def sites(request: web.Request) -> web.Response:
+async def sites(request: web.Request) -> web.StreamResponse:
     """The configured sites, by name."""
-    query = request.query
-    after = (parameters.cursor(query) or b"").decode("utf-8", "replace")
-    rows: list[SiteRow] = []
-    limit = parameters.limit(query)
-    following: str | None = after
-    while following is not None and len(rows) < limit:
-        question = SitesQuestion(following, limit - len(rows))
-        page = await request.app[QUERY_CLIENT].ask(question, SitesPage)
-        rows += page.rows
-        following = page.next
-    return page_response(
-        request,
-        [site_view(row) for row in rows],
-        None if following is None else following.encode(),
-    )
+
+    async def fetch(cursor: bytes | None, limit: int) -> tuple[list[SiteView], bytes | None]:
+        after = (cursor or b"").decode("utf-8", "replace")
+        page = await request.app[QUERY_CLIENT].ask(SitesQuestion(after, limit), SitesPage)
+        following = None if page.next is None else page.next.encode()
+        return [site_view(row) for row in page.rows], following
+
+    return await answer_list(request, SiteView, fetch)
 
 
 async def site(request: web.Request) -> web.Response:
@@ -76,27 +63,31 @@ async def site(request: web.Request) -> web.Response:
     return json_response(site_view(await _ask_site(request, question)))
 
 
-async def registrations(request: web.Request) -> web.Response:
+async def registrations(request: web.Request) -> web.StreamResponse:
     """Registrations in table order, filtered."""
     query = request.query
     prefix = parameters.prefix(query)
-    limit = parameters.limit(query)
     question = RegistrationsQuestion(
-        cursor=parameters.cursor(query),
         site=query.get("site"),
         instance_id=parameters.instance_id(query),
         prefix=None if prefix is None else prefix.pack(),
         match=parameters.match(query),
     )
-    views: list[RegistrationView] = []
-    for _ in range(QUERIES_PER_ANSWER):
-        question = msgspec.structs.replace(question, limit=limit - len(views))
-        page = await _ask_registrations(request, question)
-        views += [registration_view(row) for row in page.rows]
-        question = msgspec.structs.replace(question, cursor=page.next)
-        if page.next is None or len(views) == limit:
-            break
-    return page_response(request, views, question.cursor)
+
+    async def fetch(
+        cursor: bytes | None, limit: int
+    ) -> tuple[list[RegistrationView], bytes | None]:
+        asked = msgspec.structs.replace(question, cursor=cursor, limit=limit)
+        page = await _ask_registrations(request, asked)
+        return [registration_view(row) for row in page.rows], page.next
+
+    tag = await _generation(request)
+    if has(request, tag):
+        return not_modified(tag)
+    response = await answer_list(request, RegistrationView, fetch)
+    if not response.prepared:
+        response.etag = ETag(tag, True)
+    return response
 
 
 async def lookup(request: web.Request) -> web.Response:
@@ -112,6 +103,13 @@ def json_response(body: msgspec.Struct, status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(body), status=status, content_type="application/json"
     )
+
+
+async def _generation(request: web.Request) -> str:
+    """Names what is registered; a refresh, which only moves times, does not change it."""
+    page = await request.app[QUERY_CLIENT].ask(ChangesQuestion(), ChangesPage)
+    form = formats.chosen(request.headers.get("Accept", ""))
+    return f"{event_id(page.session, page.serial)}-{formats.LIST_MEDIA.index(form)}"
 
 
 async def _ask_site(request: web.Request, question: SiteQuestion) -> SiteRow:
@@ -132,15 +130,3 @@ async def _ask_registrations(
         if declined.reason == "bad-cursor":
             raise parameters.bad_cursor() from declined
         raise
-
-
-def page_response(
-    request: web.Request, items: Sequence[msgspec.Struct], following: bytes | None
-) -> web.Response:
-    """A list, with the cursor of what follows it; None at the end."""
-    cursor = None if following is None else parameters.cursor_text(following)
-    response = json_response(Page(items, cursor))
-    if cursor is not None:
-        target = request.rel_url.update_query(cursor=cursor)
-        response.headers["Link"] = f'<{target}>; rel="next"'
-    return response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from mapsys.http.etag import conditional
 from mapsys.http.problem import Problem, ProblemError
 from mapsys.http.route import Handler, Route
 
@@ -13,7 +14,7 @@ def guarded(route: Route) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         _refuse_unknown_parameters(route, request)
-        return await route.handler(request)
+        return conditional(request, await route.handler(request))
 
     return handle
 

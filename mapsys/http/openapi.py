@@ -10,9 +10,10 @@ from aiohttp import web
 
 import mapsys
 from mapsys.http.event_stream import MEDIA
+from mapsys.http.formats import JSON
 from mapsys.http.page import MEDIA_TYPES
 from mapsys.http.problem import CONTENT_TYPE, Problem, ProblemBody
-from mapsys.http.route import JSON, TEXT, Parameter, Route
+from mapsys.http.route import FIELDS, TEXT, Parameter, Route
 
 OPENAPI_VERSION: Final = "3.1.0"
 
@@ -40,7 +41,7 @@ def document(routes: Sequence[Route]) -> Json:
     by_struct = dict(zip(structs, references, strict=True))
     paths: dict[str, Json] = {}
     for route in routes:
-        operation = _operation(route, by_struct)
+        operation = _operation(route, by_struct, components)
         paths.setdefault(route.template, {})[route.method.lower()] = operation
     return {
         "openapi": OPENAPI_VERSION,
@@ -64,8 +65,8 @@ def _structs(routes: Iterable[Route]) -> list[type[msgspec.Struct]]:
     return list(found)
 
 
-def _operation(route: Route, by_struct: dict[type[msgspec.Struct], Json]) -> Json:
-    content = _content(route, by_struct)
+def _operation(route: Route, by_struct: dict[type[msgspec.Struct], Json], components: Json) -> Json:
+    content = _content(route, by_struct, components)
     responses: dict[str, Json] = {
         str(status): {"description": route.summary, "content": content}
         for status in (200, *route.also)
@@ -75,10 +76,12 @@ def _operation(route: Route, by_struct: dict[type[msgspec.Struct], Json]) -> Jso
         if str(status) in responses:  # also: the answer itself may carry the status
             described["content"] |= responses[str(status)]["content"]
         responses[str(status)] = described
+    if route.method == "GET" and MEDIA not in route.media:
+        responses["304"] = {"description": "What `If-None-Match` names is still right."}
     operation: Json = {
         "operationId": _operation_id(route),
         "summary": route.summary,
-        "parameters": [_parameter(one) for one in route.parameters],
+        "parameters": [_parameter(one, route) for one in route.parameters],
         "responses": responses,
     }
     if route.body is not None:
@@ -89,7 +92,7 @@ def _operation(route: Route, by_struct: dict[type[msgspec.Struct], Json]) -> Jso
     return operation
 
 
-def _content(route: Route, by_struct: dict[type[msgspec.Struct], Json]) -> Json:
+def _content(route: Route, by_struct: dict[type[msgspec.Struct], Json], components: Json) -> Json:
     schemas: dict[str, Json] = {}
     for media in route.media:
         if media in _TEXTS:
@@ -97,13 +100,15 @@ def _content(route: Route, by_struct: dict[type[msgspec.Struct], Json]) -> Json:
         elif route.answer is not None:
             schemas[media] = by_struct[route.answer]
         elif route.rows is not None:
-            schemas[media] = _page(by_struct[route.rows])
+            schemas[media] = _rows(media, _listed(by_struct[route.rows], components))
         else:
             schemas[media] = {"type": "object"}
     return {media: {"schema": schema} for media, schema in schemas.items()}
 
 
-def _page(item: Json) -> Json:
+def _rows(media: str, item: Json) -> Json:
+    if media != JSON:
+        return {"type": "string"}
     return {
         "type": "object",
         "properties": {
@@ -117,13 +122,26 @@ def _page(item: Json) -> Json:
     }
 
 
-def _parameter(parameter: Parameter) -> Json:
-    return {
+def _listed(item: Json, components: Json) -> Json:
+    """An item of a list: whole, or with those members only that `fields` names."""
+    whole = components[item["$ref"].rpartition("/")[2]]
+    part = {"type": "object", "properties": whole["properties"], "additionalProperties": False}
+    return {"anyOf": [item, part]}
+
+
+def _parameter(parameter: Parameter, route: Route) -> Json:
+    if parameter is FIELDS and route.rows is not None:
+        names = {"type": "string", "enum": list(route.rows.__struct_fields__)}
+        schema = parameter.schema | {"items": names}
+        more: Json = {"style": "form", "explode": False}
+    else:
+        schema, more = parameter.schema, {}
+    return more | {
         "name": parameter.name,
         "in": "path" if parameter.in_path else "query",
         "required": parameter.in_path,
         "description": parameter.description,
-        "schema": parameter.schema,
+        "schema": schema,
     }
 
 

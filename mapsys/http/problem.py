@@ -31,6 +31,7 @@ class Problem(Enum):
     NOT_DONE = ("not-done", 503, "The daemon could not do it, and changed nothing")
     UNKNOWN_RESOURCE = ("unknown-resource", 404, "Nothing is served at this path")
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "This path does not take this method")
+    NOT_ACCEPTABLE = ("not-acceptable", 406, "The list does not come in a form that is accepted")
     TOO_MANY_READERS = ("too-many-readers", 429, "Too many read the events already")
     BODY_TOO_LARGE = ("body-too-large", 413, "The request body is over the limit")
     INVALID_REQUEST = ("invalid-request", 400, "The request cannot be understood")

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from mapsys.eid import MAX_INSTANCE_ID
+from mapsys.http.formats import JSON
 from mapsys.http.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from mapsys.http.problem import Problem
 from mapsys.poller.results import Flag
@@ -22,7 +23,6 @@ from mapsys.query_rows import MATCHES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-JSON: Final = "application/json"
 HTML: Final = "text/html"
 TEXT: Final = "text/plain"
 
@@ -97,6 +97,14 @@ CURSOR: Final = Parameter(
     "Where to go on: the `next` of an earlier answer.",
     {"type": "string", "format": "cursor"},
 )
+FIELDS: Final = Parameter(
+    "fields",
+    "The fields of each item that are wanted, separated by commas; all without it.",
+    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+)
+PAGING: Final = (FIELDS, LIMIT, CURSOR)
+"""Of every list that comes in all forms."""
+
 SITE: Final = Parameter("site", "Of this site only.", {"type": "string"})
 INSTANCE_ID: Final = Parameter(
     "instance-id",

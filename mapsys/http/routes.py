@@ -8,6 +8,7 @@ from mapsys.http import api, explain, health, keys, metrics, openapi, poller
 from mapsys.http.alt_routes import ALT
 from mapsys.http.event_routes import EVENTS
 from mapsys.http.explain_views import ExplainView, HistoryView
+from mapsys.http.formats import JSON, LIST_MEDIA
 from mapsys.http.page_routes import PAGE
 from mapsys.http.problem import Problem
 from mapsys.http.route import (
@@ -16,11 +17,11 @@ from mapsys.http.route import (
     EID,
     FLAG,
     INSTANCE_ID,
-    JSON,
     KEY_ID,
     LIMIT,
     MATCH,
     NAME,
+    PAGING,
     PREFIX,
     SITE,
     TEXT,
@@ -36,8 +37,9 @@ STATE: Final = (
         api.sites,
         "The configured sites, by name.",
         rows=SiteView,
-        parameters=(LIMIT, CURSOR),
-        problems=(Problem.BAD_CURSOR,),
+        media=LIST_MEDIA,
+        parameters=PAGING,
+        problems=(Problem.BAD_CURSOR, Problem.NOT_ACCEPTABLE),
         tenants=True,
     ),
     Route(
@@ -62,8 +64,9 @@ STATE: Final = (
         api.registrations,
         "Registrations in the order of their EID-Prefixes.",
         rows=RegistrationView,
-        parameters=(SITE, INSTANCE_ID, PREFIX, MATCH, LIMIT, CURSOR),
-        problems=(Problem.BAD_CURSOR, Problem.INVALID_EID),
+        media=LIST_MEDIA,
+        parameters=(SITE, INSTANCE_ID, PREFIX, MATCH, *PAGING),
+        problems=(Problem.BAD_CURSOR, Problem.INVALID_EID, Problem.NOT_ACCEPTABLE),
         tenants=True,
     ),
 )
