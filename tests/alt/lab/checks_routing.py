@@ -82,6 +82,7 @@ def leaks_of_a_peer(network: Pilot) -> str:
         for node in ("arin", "ripe"):
             _wait_for_refusal(network, node, "apnic", "198.18.70.0/24")
         refusals = {node: _refusals(network, node, "apnic") for node in ("arin", "ripe")}
+        time.sleep(_SETTLE_SECONDS)
         told = network.lab.frr("lacnic").prefixes() | network.routes("mspa")
     finally:
         apnic.configure("bird")

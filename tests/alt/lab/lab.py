@@ -31,6 +31,8 @@ class Lab:
         self.own: dict[str, OwnNode] = {}
         self.foreign: dict[str, ForeignNode] = {}
         self.etrs: dict[str, SiteEtr] = {}
+        self._capture: Capture | None = None
+        self._itr: Itr | None = None
         self.left_behind: list[str] = []
         """After the end: processes and namespaces that should have been gone."""
 
@@ -42,7 +44,7 @@ class Lab:
         """
         # Programs that gave up root have to reach their files below it.
         self.folder.mkdir(mode=0o711)
-        self.capture = Capture(self.network, self.folder)
+        self._capture = Capture(self.network, self.folder)
         hosts = self.network.add_host("hosts", ITR_RLOC, *(s.rloc for s in self.topology.sites))
         for node in self.topology.nodes:
             folder = self.folder / node.name
@@ -61,7 +63,7 @@ class Lab:
         for own in self.own.values():
             own.wait_until_serving()
         (resolver,) = (node for node in self.topology.nodes if node.map_resolver)
-        self.itr = Itr(hosts, ITR_RLOC, resolver.rloc)
+        self._itr = Itr(hosts, ITR_RLOC, resolver.rloc)
         for site in self.topology.sites:
             etr = SiteEtr(site, hosts, self.topology.node(site.at).rloc)
             self.etrs[site.name] = etr
@@ -69,6 +71,18 @@ class Lab:
         for etr in self.etrs.values():
             etr.wait_until_settled()
         wait_for(self.is_up, "every session to be up", found=self.sessions_down)
+
+    @property
+    def capture(self) -> Capture:
+        """What crosses the bridge. Only after :meth:`open`."""
+        assert self._capture is not None
+        return self._capture
+
+    @property
+    def itr(self) -> Itr:
+        """Asks the topology's Map-Resolver. Only after :meth:`open`."""
+        assert self._itr is not None
+        return self._itr
 
     def is_up(self) -> bool:
         """Whether every session of this project's nodes is up."""
@@ -114,8 +128,8 @@ class Lab:
             node.ask_to_end()
         for node in nodes:
             node.end()
-        if hasattr(self, "capture"):
-            self.capture.end()
+        if self._capture is not None:
+            self._capture.end()
         self.left_behind = self.network.left_behind()
 
 

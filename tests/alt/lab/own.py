@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,10 @@ class OwnNode:
         """ExaBGP's process in the overlay. Raises CheckFailed."""
         found = []
         for pid in pids_in(self.overlay(instance_id)):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if b"server" in words and any(word.endswith(b"/exabgp") for word in words):
-                found.append(pid)
+            with contextlib.suppress(OSError):  # ended meanwhile
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if b"server" in words and any(word.endswith(b"/exabgp") for word in words):
+                    found.append(pid)
         if len(found) != 1:
             raise CheckFailed(f"{len(found)} ExaBGPs run at {self.node.name}")
         return found[0]
