@@ -172,7 +172,6 @@ class Engine:
         self._map_server = map_server
         self._map_resolver = MapResolver(
             map_server,
-            resolver,
             local,
             settings.map_servers,
             self._has_alt,

@@ -15,7 +15,7 @@ from mapsys.core.lisp_sec_settings import LispSecSettings, Policy
 from mapsys.core.map_server import MESSAGE, MapServer
 from mapsys.core.questions import LocalAddresses, Question
 from mapsys.core.reasons import Drop
-from mapsys.core.resolution import Outcome, Resolver
+from mapsys.core.resolution import Outcome
 from mapsys.eid import EidPrefix, Family
 from mapsys.wire.ecm import Ecm
 
@@ -31,7 +31,6 @@ class MapResolver:
     def __init__(
         self,
         map_server: MapServer,
-        resolver: Resolver,
         local: LocalAddresses,
         map_servers: Sequence[Endpoint],
         has_alt: Callable[[int], bool],
@@ -44,7 +43,6 @@ class MapResolver:
         how protected Map-Requests are passed on as such.
         """
         self._map_server = map_server
-        self._resolver = resolver
         self._local = local
         self._map_servers = tuple(map_servers)
         self._has_alt = has_alt
@@ -55,19 +53,18 @@ class MapResolver:
         """Answer a Map-Request that an ITR sent in an ECM."""
         if self._lisp_sec.itrs.policy is Policy.REQUIRED and question.protection is None:
             return [Dropped(question.asker, MESSAGE, Drop.LISP_SEC_REQUIRED)]
-        asked = list(zip(question.request.records, eids, strict=True))
-        elsewhere = [
-            one for one in asked if self._resolver.resolve(one[1]).outcome is Outcome.ELSEWHERE
-        ]
-        if not elsewhere:
-            return self._map_server.answer(question, eids, now)
+        decisions = [self._map_server.decide(question, eid) for eid in eids]
+        if all(decision.outcome is not Outcome.ELSEWHERE for decision in decisions):
+            return self._map_server.carry_out(question, decisions, now)
+        asked = list(zip(question.request.records, eids, decisions, strict=True))
+        elsewhere = [one for one in asked if one[2].outcome is Outcome.ELSEWHERE]
         here = [one for one in asked if one not in elsewhere]
         effects: list[Effect] = []
         if here:
-            request = replace(question.request, records=tuple(record for record, _ in here))
+            request = replace(question.request, records=tuple(record for record, _, _ in here))
             own = replace(question, request=request, packet=None)
-            effects.extend(self._map_server.answer(own, [eid for _, eid in here], now))
-        for record, eid in elsewhere:
+            effects.extend(self._map_server.carry_out(own, [one[2] for one in here], now))
+        for record, eid, _ in elsewhere:
             as_it_came = question.packet if len(asked) == 1 else None
             packet = as_it_came or inner_packet(question, record, eid, self._local)
             effects.extend(self._pass_on(question, eid, packet, now))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +19,7 @@ from mapsys.core.forwarding import etr_host, inner_packet
 from mapsys.core.limiter import Budgets
 from mapsys.core.lisp_sec_answers import etr_data, reply_data, signed, some_etr_can_sign
 from mapsys.core.notify import CONTROL_PORT
-from mapsys.core.questions import LocalAddresses, Question, usable_itr_rloc
+from mapsys.core.questions import LocalAddresses, Question, ip_version, usable_itr_rloc
 from mapsys.core.reasons import Drop
 from mapsys.core.replies import (
     assemble,
@@ -72,14 +71,19 @@ class MapServer:
         self._lisp_sec_required = lisp_sec_required
 
     def answer(self, question: Question, eids: Sequence[EidPrefix], now: float) -> list[Effect]:
-        """Answer a Map-Request; silence where one of its EIDs is not this server's.
+        """Answer a Map-Request; silence where one of its EIDs is not this server's."""
+        return self.carry_out(question, [self.decide(question, eid) for eid in eids], now)
+
+    def carry_out(
+        self, question: Question, resolutions: Sequence[Resolution], now: float
+    ) -> list[Effect]:
+        """The same, once ``decide`` has said what the answer to each record is.
 
         Everything that can be said at once goes into one Map-Reply; what an ETR has
         to answer is passed on to it.
         """
         if self._lisp_sec_required and question.protection is None:
             return [Dropped(question.asker, MESSAGE, Drop.LISP_SEC_REQUIRED)]
-        resolutions = [self._decide(question, eid) for eid in eids]
         if any(r.outcome is Outcome.ELSEWHERE for r in resolutions):
             return [Dropped(question.asker, MESSAGE, Drop.NOT_AUTHORITATIVE)]
         effects: list[Effect] = []
@@ -111,7 +115,7 @@ class MapServer:
         ]
         return self._reply(question, refusals, now)
 
-    def _decide(self, question: Question, eid: EidPrefix) -> Resolution:
+    def decide(self, question: Question, eid: EidPrefix) -> Resolution:
         """The resolution, after what the site's policy makes of this asker.
 
         The A bit changes nothing for a protected question: where one ETR asked for
@@ -151,8 +155,7 @@ class MapServer:
             return [Dropped(question.asker, MESSAGE, Drop.RATE_LIMITED)]
         protection = question.protection
         security = b"" if protection is None else reply_data(protection, answers)
-        version = ipaddress.ip_address(host).version
-        room = room_for_records(self._path_mtu, version) - len(security)
+        room = room_for_records(self._path_mtu, ip_version(host)) - len(security)
         records: list[bytes] = []
         for answer in answers:
             records.extend(self._records(answer, room - sum(map(len, records))))

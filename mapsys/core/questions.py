@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from mapsys.core.effects import Endpoint
 from mapsys.core.lisp_sec import Protection
@@ -13,6 +14,8 @@ from mapsys.eid import EidPrefix
 from mapsys.wire.address import Address, Ipv4, Ipv6
 from mapsys.wire.map_request import MapRequest
 from mapsys.wire.records import Action
+
+_IP: Final = (Ipv4, Ipv6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +65,15 @@ class LocalAddresses:
     @property
     def families(self) -> frozenset[int]:
         """The IP versions that can be sent: 4, 6 or both."""
-        return frozenset(ipaddress.ip_address(e.host).version for e in self.endpoints)
+        return frozenset(ip_version(e.host) for e in self.endpoints)
 
     def source_towards(self, host: str, asked: Endpoint) -> Endpoint | None:
         """The address to answer a host from: the one asked, if it is of the same family."""
-        version = _version(host)
-        if _version(asked.host) == version:
+        version = ip_version(host)
+        if ip_version(asked.host) == version:
             return asked
-        same = [e for e in self.endpoints if _version(e.host) == version]
-        fitting = [e for e in same if _is_loopback(e.host) == _is_loopback(host)]
+        same = [e for e in self.endpoints if ip_version(e.host) == version]
+        fitting = [e for e in same if is_loopback(e.host) == is_loopback(host)]
         return next(iter(fitting or same), None)
 
 
@@ -82,9 +85,9 @@ def usable_itr_rloc(
     Never a multicast, broadcast or unspecified address, nor one of our own
     sockets; a loopback address only where the question came over loopback.
     """
-    over_loopback = _is_loopback(question_came_to.host)
+    over_loopback = is_loopback(question_came_to.host)
     for rloc in rlocs:
-        if not isinstance(rloc, Ipv4 | Ipv6):
+        if not isinstance(rloc, _IP):
             continue
         host = rloc.text
         if (
@@ -106,10 +109,12 @@ def is_unicast(host: str, *, loopback: bool) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def _version(host: str) -> int:
+def ip_version(host: str) -> int:
+    """4 or 6."""
     return ipaddress.ip_address(host).version
 
 
 @lru_cache(maxsize=65_536)
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host address never leaves this host."""
     return ipaddress.ip_address(host).is_loopback

@@ -62,6 +62,8 @@ def positive_records(eid: EidPrefix, mapping: Mapping, store: Store, room: int) 
     room: octets that the records may take.
     """
     records = [mapping.published]
+    if mapping.eid.is_host:
+        return records
     size = len(mapping.published)
     for inside in store.covered(mapping.eid, limit=MAX_RECORDS + 1):
         if inside.eid == mapping.eid:
