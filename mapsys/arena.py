@@ -7,13 +7,16 @@ A million ``bytes`` objects in a list cost 41 octets each beside what they hold,
 from __future__ import annotations
 
 from array import array
+from struct import Struct
 from typing import Final
 
+_LENGTH: Final = Struct(">I")
 _LENGTH_OCTETS: Final = 4
 _SMALL_STEP: Final = 16
 _LARGE_STEP: Final = 1024
 """Cells come in multiples of these: the small one up to 1024 octets."""
 _CLASS_BITS: Final = 16
+_CLASS_MASK: Final = (1 << _CLASS_BITS) - 1
 
 
 class Arena:
@@ -33,7 +36,7 @@ class Arena:
         step = _SMALL_STEP if need <= _LARGE_STEP else _LARGE_STEP
         size = (need + step - 1) // step * step
         steps = size // _SMALL_STEP
-        cell = len(octets).to_bytes(_LENGTH_OCTETS, "big") + octets
+        cell = _LENGTH.pack(len(octets)) + octets
         if free := self._free.get(steps):
             offset = free.pop()
             self._buffers[steps][offset : offset + need] = cell
@@ -47,14 +50,14 @@ class Arena:
 
     def read(self, number: int) -> bytes:
         """What is held under a number."""
-        buffer = self._buffers[number & (1 << _CLASS_BITS) - 1]
-        start = (number >> _CLASS_BITS) + _LENGTH_OCTETS
-        length = int.from_bytes(buffer[start - _LENGTH_OCTETS : start], "big")
-        return bytes(buffer[start : start + length])
+        buffer = self._buffers[number & _CLASS_MASK]
+        offset = number >> _CLASS_BITS
+        start = offset + _LENGTH_OCTETS
+        return bytes(buffer[start : start + _LENGTH.unpack_from(buffer, offset)[0]])
 
     def release(self, number: int) -> None:
         """Give the cell back; the next string of its size goes there."""
-        steps = number & (1 << _CLASS_BITS) - 1
+        steps = number & _CLASS_MASK
         free = self._free.get(steps)
         if free is None:
             free = self._free[steps] = array("Q")

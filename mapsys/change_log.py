@@ -157,13 +157,17 @@ Change = (
 )
 
 
+_STAMPED: Final = (Put, Touch, Supersede)
+"""Changes that name a Map-Register by its digest."""
+
+
 def pack(change: Change) -> bytes:
     """One change as octets.
 
     Raises ValueError where a field is too long: registrants 255 octets, records,
     details, published octets and marks 65,535; digests are 16 octets.
     """
-    digest = change.digest if isinstance(change, Put | Touch | Supersede) else None
+    digest = change.digest if isinstance(change, _STAMPED) else None
     if digest is not None and len(digest) != DIGEST_OCTETS:
         raise ValueError(f"a digest of {len(digest)} octets; it has {DIGEST_OCTETS}")
     try:
@@ -181,7 +185,7 @@ def _pack(change: Change) -> bytes:
             head = _PUT.pack(deadline, digest, *lengths)
             return b"".join((b"p", head, eid.pack(), registrant, record, details, published))
         case Supersede(digest, until):
-            return b"s" + _SUPERSEDE.pack(digest, until)
+            return pack_supersede(digest, until)
         case RaiseNonce(mark, nonce):
             return b"n" + _RAISE.pack(nonce, len(mark)) + mark
         case Withdraw(eid, registrant, published):
@@ -217,6 +221,13 @@ def pack_touch(eid: EidPrefix, registrant: bytes, deadline: float, digest: bytes
             f"a touch with a digest of {len(digest)} octets by a registrant of {len(registrant)}"
         )
     return b"t" + _TOUCH.pack(deadline, digest, len(registrant)) + eid.pack() + registrant
+
+
+def pack_supersede(digest: bytes, until: float) -> bytes:
+    """A Supersede as octets, likewise. Raises ValueError as :func:`pack` does."""
+    if len(digest) != DIGEST_OCTETS:
+        raise ValueError(f"a digest of {len(digest)} octets; it has {DIGEST_OCTETS}")
+    return b"s" + _SUPERSEDE.pack(digest, until)
 
 
 def touched(packed_put: bytes, deadline: float, digest: bytes) -> bytes:

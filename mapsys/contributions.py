@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mapsys.arena import Arena
@@ -125,19 +124,23 @@ class Contributions:
         self._next[before] = following
         return first
 
-    def chain(self, first: int) -> Iterator[int]:
-        """The slots of a chain."""
-        slot = first
+    def after(self, first: int) -> list[int]:
+        """The slots of a chain behind its first."""
+        slots = []
+        slot = self._next[first]
         while slot != _END:
-            yield slot
+            slots.append(slot)
             slot = self._next[slot]
+        return slots
 
     def find(self, first: int, registrant: bytes) -> int | None:
         """The slot of a registrant in a chain."""
-        for slot in self.chain(first):
+        slot = first
+        while slot != _END:
             octets = self._arena.read(self._cells[slot])
             if octets[_HEAD.size : _HEAD.size + octets[0]] == registrant:
                 return slot
+            slot = self._next[slot]
         return None
 
     def read(self, slot: int, eid: EidPrefix | None = None) -> Contribution:
@@ -146,8 +149,10 @@ class Contributions:
 
     def digest(self, slot: int) -> bytes:
         """The digest last set for a slot."""
-        return bytes(self._digests[slot * DIGEST_OCTETS : (slot + 1) * DIGEST_OCTETS])
+        start = slot * DIGEST_OCTETS
+        return bytes(self._digests[start : start + DIGEST_OCTETS])
 
     def set_digest(self, slot: int, digest: bytes) -> None:
         """Name another Map-Register; nothing else changes."""
-        self._digests[slot * DIGEST_OCTETS : (slot + 1) * DIGEST_OCTETS] = digest
+        start = slot * DIGEST_OCTETS
+        self._digests[start : start + DIGEST_OCTETS] = digest

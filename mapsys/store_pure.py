@@ -22,6 +22,7 @@ from mapsys.change_log import (
     Touch,
     Withdraw,
     pack,
+    pack_supersede,
     pack_touch,
     read_changes,
 )
@@ -106,7 +107,7 @@ class PureStore:
         first, slot = self._find(eid, registrant)
         if first is None or slot is None:
             return False
-        is_last = len(list(islice(self._held.chain(first), 2))) == 1
+        is_last = slot == first and not self._held.after(first)
         if is_last != (published is None):
             raise ValueError(
                 f"withdrawing the {'last' if is_last else 'one'} registration of {eid}:"
@@ -177,7 +178,7 @@ class PureStore:
             self._log.append(pack(ForgetNonce(mark)))
 
     def supersede(self, digest: bytes, until: float) -> None:
-        packed = pack(Supersede(digest, until))
+        packed = pack_supersede(digest, until)
         if self._superseded.add(digest, until):
             self._log.append(packed)
 
@@ -190,23 +191,17 @@ class PureStore:
         return None if first is None else self._view(eid, first)
 
     def _view(self, eid: EidPrefix, first: int) -> Mapping:
-        published = b""
-        registrations = []
-        for slot in self._held.chain(first):
-            held = self._held.read(slot, eid)
-            if held.published is not None:
-                published = held.published
-            registrations.append(
-                Registration(
-                    held.registrant,
-                    self._deadlines.at(slot),
-                    self._held.digest(slot),
-                    held.record,
-                    held.details,
-                )
-            )
+        held = self._held.read(first, eid)
+        registrations = [self._registration(first, held)]
+        for slot in self._held.after(first):
+            registrations.append(self._registration(slot, self._held.read(slot, eid)))
         registrations.sort()
-        return Mapping(eid, published, tuple(registrations))
+        return Mapping(eid, held.published or b"", tuple(registrations))
+
+    def _registration(self, slot: int, held: Contribution) -> Registration:
+        _, registrant, record, details, _ = held
+        deadline, digest = self._deadlines.at(slot), self._held.digest(slot)
+        return Registration(registrant, deadline, digest, record, details)
 
     def longest_match(self, eid: EidPrefix) -> Mapping | None:
         found = self._table.longest_match(eid)
