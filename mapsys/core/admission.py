@@ -6,13 +6,13 @@ MAC, and only then look at anything that could be told to the sender.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Final
 
 from mapsys.core.details import registrant_of
 from mapsys.core.effects import Datagram, Dropped, Refused
 from mapsys.core.publish import MAX_LOCATORS
+from mapsys.core.questions import is_loopback, is_unicast
 from mapsys.core.reasons import Drop, Refusal
 from mapsys.core.replay import Check, check_for, mark_of
 from mapsys.core.site import EidRule, LispSite, SiteKey, SiteTable
@@ -24,6 +24,10 @@ from mapsys.wire.map_register import MapRegister
 from mapsys.wire.records import EidRecord
 
 MESSAGE: Final = "MapRegister"
+
+Match = tuple[LispSite, EidRule]
+
+_IP: Final = (Ipv4, Ipv6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Who sent a Map-Register, proven by its MAC."""
+    """Who sent a Map-Register, proven by its MAC.
+
+    named: the EID-Prefix of each record, with the site and rule that cover it.
+    """
 
     site: LispSite
     key: SiteKey
     secret: Key
-    eids: tuple[EidPrefix, ...]
+    named: tuple[tuple[EidPrefix, Match | None], ...]
     registrant: bytes
     check: Check
     mark: bytes
@@ -63,10 +70,11 @@ def authenticate(
     if not register.records:
         return dropped(Drop.NO_RECORDS)
     try:
-        eids = tuple(record.eid_prefix for record in register.records)
+        eids = [record.eid_prefix for record in register.records]
     except WireError as error:
         return Dropped(datagram.source, MESSAGE, error.reason)
-    found = [match[0] for match in map(sites.longest_match, eids) if match is not None]
+    named = tuple([(eid, sites.longest_match(eid)) for eid in eids])
+    found = [match[0] for _, match in named if match is not None]
     if not found:
         return dropped(Drop.NO_SITE)
     site = found[0]
@@ -84,7 +92,7 @@ def authenticate(
         return dropped(Drop.AUTHENTICATION_FAILED, site.name)
     registrant = registrant_of(register.xtr_id, datagram.source.host)
     check = check_for(site, register.algorithm_id)
-    return Authenticated(site, key, secret, eids, registrant, check, mark_of(site, register))
+    return Authenticated(site, key, secret, named, registrant, check, mark_of(site, register))
 
 
 def _proven_secret(site: LispSite, key: SiteKey, datagram: Datagram) -> Key | None:
@@ -102,7 +110,6 @@ def claims_of(
     register: MapRegister,
     who: Authenticated,
     datagram: Datagram,
-    sites: SiteTable,
     *,
     relayed: bool = False,
 ) -> list[Claim] | Refused:
@@ -119,8 +126,7 @@ def claims_of(
         return refused(Refusal.SITE_DISABLED, None, "the operator switched the site off")
     claims: list[Claim] = []
     seen: set[EidPrefix] = set()
-    for record, eid in zip(register.records, who.eids, strict=True):
-        match = sites.longest_match(eid)
+    for record, (eid, match) in zip(register.records, who.named, strict=True):
         if match is None:
             return refused(Refusal.NOT_CONFIGURED, eid, f"no site holds {eid}")
         rule = match[1]
@@ -154,15 +160,15 @@ def _locator_problem(
         return Refusal.TOO_MANY_LOCATORS, detail
     for rloc in record.rlocs:
         address = rloc.rloc
-        if not isinstance(address, Ipv4 | Ipv6):
+        if not isinstance(address, _IP):
             continue
-        ip = ipaddress.ip_address(address.packed)
-        if ip.is_multicast or ip.is_unspecified or ip == ipaddress.ip_address(0xFFFFFFFF):
-            return Refusal.RLOC_NOT_USABLE, f"{ip} is no unicast address"
-        if ip.is_loopback and not ipaddress.ip_address(datagram.source.host).is_loopback:
-            return Refusal.RLOC_NOT_USABLE, f"{ip} is a loopback address"
+        host = address.text
+        if not is_unicast(host, loopback=True):
+            return Refusal.RLOC_NOT_USABLE, f"{host} is no unicast address"
+        if is_loopback(host) and not is_loopback(datagram.source.host):
+            return Refusal.RLOC_NOT_USABLE, f"{host} is a loopback address"
         if site.rlocs is not None and not _is_inside(address, site.rlocs):
-            return Refusal.RLOC_NOT_ALLOWED, f"{ip} is outside the site's locators"
+            return Refusal.RLOC_NOT_ALLOWED, f"{host} is outside the site's locators"
     return None
 
 

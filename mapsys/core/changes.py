@@ -109,8 +109,7 @@ class Changes:
         self._put(verdict, message)
         effects.append(Registered(eid, site, source, first=not verdict.active))
         if not verdict.active:
-            self._counts.added(eid)
-            warning = self._counts.near_limit(eid, site)
+            warning = self._counts.added(eid, verdict.claim.rule, site)
             if warning is not None:
                 effects.append(warning)
         return effects

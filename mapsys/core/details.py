@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mapsys.core.effects import Endpoint
 
 _HEAD: Final = struct.Struct(">BBBHHIQ")
 _PORT: Final = struct.Struct(">H")
+_FLAGS: Final = struct.Struct(">3xH")
 
 PROXY_MAP_REPLY: Final = 0x0001
 SECURITY_CAPABLE: Final = 0x0002
@@ -22,6 +24,10 @@ STATIC: Final = 0x0080
 RELAYED: Final = 0x0100
 """Flag bits. FORMER: its mapping moved away; kept, unpublished, so that a late
 refresh of the same record changes nothing. RELAYED: it came through an RTR."""
+
+
+HOSTS_REMEMBERED: Final = 16_384
+"""Addresses whose other form is at hand: an xTR is mostly heard of again within a minute."""
 
 
 class InnerAddresses(NamedTuple):
@@ -137,6 +143,13 @@ class Details(NamedTuple):
         )
 
 
+def flags_in(octets: bytes) -> int:
+    """The flags in packed details, without the rest. Raises struct.error where they are damaged."""
+    (flags,) = _FLAGS.unpack_from(octets)
+    return int(flags)
+
+
+@lru_cache(maxsize=HOSTS_REMEMBERED)
 def _packed_host(host: str) -> bytes:
     packed = ipaddress.ip_address(host).packed
     return bytes((len(packed),)) + packed
@@ -146,14 +159,19 @@ def _host(octets: bytes, offset: int) -> tuple[str, int]:
     end = offset + 1 + octets[offset]
     if end > len(octets):
         raise ValueError("an address is cut short")
-    return str(ipaddress.ip_address(octets[offset + 1 : end])), end
+    return _host_text(octets[offset + 1 : end]), end
+
+
+@lru_cache(maxsize=HOSTS_REMEMBERED)
+def _host_text(packed: bytes) -> str:
+    return str(ipaddress.ip_address(packed))
 
 
 def registrant_of(xtr_id: bytes | None, source_host: str) -> bytes:
     """Who registered: the xTR-ID, or else the source address behind a zero octet."""
     if xtr_id is not None:
         return xtr_id
-    return b"\0" + ipaddress.ip_address(source_host).packed
+    return b"\0" + _packed_host(source_host)[1:]
 
 
 def describe_registrant(registrant: bytes) -> str:

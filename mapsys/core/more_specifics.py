@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from mapsys.core.effects import NearLimit
@@ -29,21 +29,22 @@ class MoreSpecifics:
         cursor: EidPrefix | None = None
         while page := self._store.scan(cursor, PAGE):
             for mapping in page:
-                self.added(mapping.eid)
+                rule = self._rule_above(mapping.eid)
+                if rule is not None:
+                    self._counts[rule.prefix] += 1
             cursor = page[-1].eid
 
-    def added(self, eid: EidPrefix) -> None:
-        """A prefix that was not registered now is."""
-        rule = self._rule_above(eid)
-        if rule is not None:
-            self._counts[rule.prefix] += 1
+    def added(self, eid: EidPrefix, rule: EidRule, site: str) -> NearLimit | None:
+        """A prefix that was not registered now is; a warning where its rule's threshold is reached.
 
-    def near_limit(self, eid: EidPrefix, site: str) -> NearLimit | None:
-        """A warning where the prefix just registered reached its rule's threshold."""
-        rule = self._rule_above(eid)
-        if rule is None or self._counts[rule.prefix] != rule.more_specifics_warning:
+        rule: the one that covers it.
+        """
+        if eid == rule.prefix:
             return None
-        return NearLimit(rule.prefix, site, self._counts[rule.prefix], rule.more_specifics_limit)
+        held = self._counts[rule.prefix] = self._counts[rule.prefix] + 1
+        if held != rule.more_specifics_warning:
+            return None
+        return NearLimit(rule.prefix, site, held, rule.more_specifics_limit)
 
     def removed(self, eid: EidPrefix) -> None:
         """A prefix is no longer registered."""
@@ -59,7 +60,7 @@ class MoreSpecifics:
         self, new: Iterable[tuple[EidPrefix, EidRule]]
     ) -> tuple[EidPrefix, EidRule] | None:
         """The first of these new registrations that would exceed its rule's limit."""
-        extra: Counter[EidPrefix] = Counter()
+        extra: defaultdict[EidPrefix, int] = defaultdict(int)
         for eid, rule in new:
             if eid == rule.prefix:
                 continue

@@ -37,9 +37,7 @@ def reply_ready(record: EidRecord) -> EidRecord:
     R bits, the TTL and an action of a locator-less record stay as registered.
     """
     eid, mask_len = from_eid_prefix(record.eid_prefix)
-    rlocs = sorted(
-        (replace(rloc, local=False, probed=False) for rloc in record.rlocs), key=_sort_key
-    )
+    rlocs = sorted(map(_as_told, record.rlocs), key=_sort_key)
     return EidRecord(
         record.record_ttl_minutes,
         eid,
@@ -48,6 +46,20 @@ def reply_ready(record: EidRecord) -> EidRecord:
         action=0 if rlocs else record.action,
         authoritative=False,
         map_version=record.map_version,
+    )
+
+
+def _as_told(rloc: RlocRecord) -> RlocRecord:
+    """A locator without the flags that speak of its ETR alone."""
+    return RlocRecord(
+        rloc.rloc,
+        rloc.priority,
+        rloc.weight,
+        rloc.m_priority,
+        rloc.m_weight,
+        local=False,
+        probed=False,
+        reachable=rloc.reachable,
     )
 
 

@@ -39,7 +39,7 @@ from mapsys.core.verdict import (
     split,
 )
 from mapsys.eid import EidPrefix
-from mapsys.store import Registration, Store
+from mapsys.store import Mapping, Registration, Store
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.records import EidRecord
 
@@ -109,18 +109,20 @@ class Registrar:
             detail = "the journal cannot be written; the server's log says why"
             reason = Refusal.JOURNAL_UNAVAILABLE
             return [Refused(datagram.source, site.name, None, reason, detail)]
-        claims = claims_of(register, who, datagram, self._sites, relayed=relay is not None)
+        claims = claims_of(register, who, datagram, relayed=relay is not None)
         if isinstance(claims, Refused):
             return [claims]
+        held = [self._store.get(claim.eid) for claim in claims]
         if who.check is Check.OCTETS:
             # All records of one message share its digest, so the first tells enough.
-            registrant = registrant_of_copy(register, claims[0].eid, self._store)
-            who = replace(who, registrant=registrant or who.registrant)
+            registrant = registrant_of_copy(register, held[0])
+            if registrant is not None:
+                who = replace(who, registrant=registrant)
         message = Message(register, who, datagram, now, relay)
-        verdicts = self._judge(claims, message)
+        verdicts = self._judge(claims, held, message)
         if isinstance(verdicts, Refused):
             return [verdicts]
-        problem = self._replay_problem(verdicts, register, who, now)
+        problem = self._replay_problem(verdicts, held, message)
         if problem is not None:
             return [Dropped(datagram.source, MESSAGE, problem, site.name)]
         return self._carry_out(verdicts, message)
@@ -138,12 +140,15 @@ class Registrar:
         """Count the more-specifics anew, after the store was changed from elsewhere."""
         self.counts.recount()
 
-    def _judge(self, claims: Sequence[Claim], message: Message) -> list[Verdict] | Refused:
+    def _judge(
+        self, claims: Sequence[Claim], held: Sequence[Mapping | None], message: Message
+    ) -> list[Verdict] | Refused:
+        """held: what the store holds for each claim."""
         register, who, source = message.register, message.who, message.datagram.source
         flags = flags_of(register, relayed=message.relay is not None)
         verdicts = []
-        for claim in claims:
-            verdict = judge(claim, register, who, flags, self._store)
+        for claim, mapping in zip(claims, held, strict=True):
+            verdict = judge(claim, mapping, register, who, flags)
             if not isinstance(verdict, Verdict):
                 reason, detail = verdict
                 return Refused(source, who.site.name, claim.eid, reason, detail)
@@ -161,8 +166,9 @@ class Registrar:
         return verdicts
 
     def _replay_problem(
-        self, verdicts: Sequence[Verdict], register: MapRegister, who: Authenticated, now: float
+        self, verdicts: Sequence[Verdict], held: Sequence[Mapping | None], message: Message
     ) -> Drop | None:
+        register, who = message.register, message.who
         if who.check is Check.NONCE and not nonce_is_new(self._store, who.mark, register.nonce):
             return Drop.REPLAYED
         # A former registrant's late refresh changes nothing, so it may be repeated.
@@ -170,10 +176,13 @@ class Registrar:
         if (
             who.check is Check.OCTETS
             and changes_something
-            and self._store.is_superseded(digest_of(register), now)
+            and self._store.is_superseded(digest_of(register), message.now)
         ):
             return Drop.REPLAYED
-        if any(has_old_map_version(v.claim, self._store) for v in verdicts):
+        if any(
+            has_old_map_version(verdict.claim, mapping)
+            for verdict, mapping in zip(verdicts, held, strict=True)
+        ):
             return Drop.OLD_MAP_VERSION
         return None
 

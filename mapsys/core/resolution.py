@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from mapsys.core.details import Details
+from mapsys.core.details import PROXY_MAP_REPLY, flags_in
 from mapsys.core.holes import Known, common_hole, free_part
 from mapsys.core.site import EidRule, LispSite, ProxyReply, SiteTable
 from mapsys.core.verdict import split
@@ -186,6 +186,6 @@ class Resolver:
             return Resolution(eid, Outcome.PROXY_REPLY, Why.SITE_PROXIES, site, mapping)
         if site.proxy_reply is ProxyReply.AS_REQUESTED:
             active, _ = split(mapping)
-            if any(Details.unpack(r.details).proxy_map_reply for r in active):
+            if any(flags_in(r.details) & PROXY_MAP_REPLY for r in active):
                 return Resolution(eid, Outcome.PROXY_REPLY, Why.REGISTERED_PROXY, site, mapping)
         return Resolution(eid, Outcome.FORWARD, Why.REGISTERED, site, mapping)

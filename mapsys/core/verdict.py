@@ -21,14 +21,15 @@ from mapsys.core.details import (
     PROXY_MAP_REPLY,
     RELAYED,
     SECURITY_CAPABLE,
+    STATIC,
     TTL_TIMEOUT,
     Details,
+    flags_in,
 )
 from mapsys.core.publish import MAX_LOCATORS, merged, read_record, reply_ready
 from mapsys.core.reasons import Refusal
 from mapsys.core.replay import digest_of
-from mapsys.eid import EidPrefix
-from mapsys.store import Mapping, Registration, Store
+from mapsys.store import Mapping, Registration
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.records import EidRecord
 
@@ -90,24 +91,27 @@ def flags_of(register: MapRegister, *, relayed: bool) -> int:
     )
 
 
-def has_old_map_version(claim: Claim, store: Store) -> bool:
+def has_old_map_version(claim: Claim, mapping: Mapping | None) -> bool:
     """Whether the record is older than what is held for its prefix (RFC 9302, 5)."""
-    if claim.record.map_version == 0:
-        return False
-    mapping = store.get(claim.eid)
-    if mapping is None:
+    if claim.record.map_version == 0 or mapping is None:
         return False
     held = int.from_bytes(mapping.published[8:10], "big") & 0x0FFF
     return is_older_map_version(claim.record.map_version, held)
 
 
 def judge(
-    claim: Claim, register: MapRegister, who: Authenticated, flags: int, store: Store
+    claim: Claim,
+    mapping: Mapping | None,
+    register: MapRegister,
+    who: Authenticated,
+    flags: int,
 ) -> Verdict | tuple[Refusal, str]:
-    """What the claim would do, or why policy refuses it."""
+    """What the claim would do, or why policy refuses it.
+
+    mapping: what is held for its EID-Prefix.
+    """
     record = reply_ready(claim.record)
     octets = record.octets()
-    mapping = store.get(claim.eid)
     held = None if mapping is None else mapping.published
     active, former = split(mapping)
     own = next((r for r in active + former if r.registrant == who.registrant), None)
@@ -116,7 +120,7 @@ def judge(
     def verdict(kind: Kind, published: bytes | None, conflict: bool = False) -> Verdict:
         return Verdict(claim, kind, record, octets, active, former, own, published, conflict)
 
-    if any(Details.unpack(r.details).is_static for r in active):
+    if any(flags_in(r.details) & STATIC for r in active):
         return Refusal.STATIC_REGISTRATION, f"{claim.eid} is registered by the operator"
     if record.record_ttl_minutes == 0:
         if own in active:
@@ -124,7 +128,7 @@ def judge(
         return verdict(Kind.NOTHING, held)
     if own in former and own.record == octets != held:
         return verdict(Kind.LATE, held)
-    if own in active and own.record == octets and _flags(own) & COMPARED_FLAGS == flags:
+    if own in active and own.record == octets and flags_in(own.details) & COMPARED_FLAGS == flags:
         return verdict(Kind.REFRESH, held)
     if own is None and len(active) + len(former) >= MAX_REGISTRANTS:
         return (
@@ -137,7 +141,8 @@ def judge(
     if octets == held:
         return verdict(kind, held)
     if not _may_merge(register, others):
-        conflict = register.merge_request != all(_flags(r) & MERGE_REQUEST for r in others)
+        wanted = all(flags_in(r.details) & MERGE_REQUEST for r in others)
+        conflict = register.merge_request != wanted
         return verdict(Kind.MOVE, octets, conflict)
     whole = merged([record, *(read_record(r.record) for r in others)])
     if len(whole.rlocs) > MAX_LOCATORS:
@@ -149,15 +154,15 @@ def judge(
     return verdict(kind, whole.octets())
 
 
-def registrant_of_copy(register: MapRegister, eid: EidPrefix, store: Store) -> bytes | None:
-    """Whose registration for the EID-Prefix these very octets have set.
+def registrant_of_copy(register: MapRegister, mapping: Mapping | None) -> bytes | None:
+    """Whose registration in a mapping these very octets have set.
 
     Without an xTR-ID a registrant is known by its address; someone else who sends
     a copy of its Map-Register is no second one. None where nobody's was.
     """
     if register.xtr_id is not None:
         return None
-    active, _ = split(store.get(eid))
+    active, _ = split(mapping)
     digest = digest_of(register)
     return next((r.registrant for r in active if r.digest == digest), None)
 
@@ -166,9 +171,10 @@ def split(mapping: Mapping | None) -> tuple[tuple[Registration, ...], tuple[Regi
     """The registrations of a mapping that count, and the former ones."""
     if mapping is None:
         return (), ()
-    active = tuple(r for r in mapping.registrations if not _flags(r) & FORMER)
-    former = tuple(r for r in mapping.registrations if _flags(r) & FORMER)
-    return active, former
+    former = tuple([r for r in mapping.registrations if flags_in(r.details) & FORMER])
+    if not former:
+        return mapping.registrations, ()
+    return tuple([r for r in mapping.registrations if r not in former]), former
 
 
 def union(registrations: Sequence[Registration]) -> bytes | None:
@@ -176,10 +182,6 @@ def union(registrations: Sequence[Registration]) -> bytes | None:
     if not registrations:
         return None
     return merged([read_record(r.record) for r in registrations]).octets()
-
-
-def _flags(registration: Registration) -> int:
-    return Details.unpack(registration.details).flags
 
 
 def _may_merge(register: MapRegister, others: Sequence[Registration]) -> bool:
