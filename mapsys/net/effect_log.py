@@ -54,33 +54,31 @@ class EffectLog:
                         now,
                         (Event.REGISTERED, effect.site),
                         site=effect.site,
-                        eid=str(effect.eid),
+                        eid=effect.eid,
                         source=effect.source.host,
                         first=effect.first,
                     )
                 case Withdrawn():
                     self._write(
-                        now, (Event.WITHDRAWN, effect.site), site=effect.site, eid=str(effect.eid)
+                        now, (Event.WITHDRAWN, effect.site), site=effect.site, eid=effect.eid
                     )
                 case Moved():
                     self._write(
                         now,
                         (Event.MOVED, effect.site),
                         site=effect.site,
-                        eid=str(effect.eid),
+                        eid=effect.eid,
                         source=effect.source.host,
                     )
                 case Expired():
-                    self._write(
-                        now, (Event.EXPIRED, effect.site), site=effect.site, eid=str(effect.eid)
-                    )
+                    self._write(now, (Event.EXPIRED, effect.site), site=effect.site, eid=effect.eid)
 
                 case SubscriptionChanged():
                     self._write(
                         now,
                         (Event.SUBSCRIPTION, effect.change, effect.xtr_id.hex()),
                         change=effect.change,
-                        eid=str(effect.eid),
+                        eid=effect.eid,
                         xtr=effect.xtr_id.hex(),
                     )
                 case PublicationsLost():
@@ -93,6 +91,9 @@ class EffectLog:
 
     def _write(self, now: float, key: Key, **facts: Any) -> None:
         if self._limit.admits(key, now):
+            # Text is made of an EID-Prefix only for the few lines that are written.
+            if "eid" in facts:
+                facts["eid"] = str(facts["eid"])
             write = self._log.warning if key[0] in _WARNINGS else self._log.info
             write(key[0], **facts)
 

@@ -26,6 +26,10 @@ class Afi(IntEnum):
     MAC_48 = 16389
 
 
+_IPV4_AFI: Final = Afi.IPV4.to_bytes(2, "big")
+_IPV6_AFI: Final = Afi.IPV6.to_bytes(2, "big")
+
+
 class Address(ABC):
     """Anything that an AFI can announce; one immutable value class each."""
 
@@ -65,8 +69,7 @@ class Ipv4(Address):
         return inet_ntop(AF_INET, self.packed)
 
     def write(self, writer: Writer) -> None:
-        writer.uint(Afi.IPV4, 2)
-        writer.put(self.packed)
+        writer.put(_IPV4_AFI + self.packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,7 @@ class Ipv6(Address):
         return inet_ntop(AF_INET6, self.packed)
 
     def write(self, writer: Writer) -> None:
-        writer.uint(Afi.IPV6, 2)
-        writer.put(self.packed)
+        writer.put(_IPV6_AFI + self.packed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,12 @@ class Reader:
 
     def uint(self, count: int) -> int:
         """The next octets as an unsigned number."""
-        return int.from_bytes(self.take(count), "big")
+        start = self._at
+        stop = start + count
+        if stop > self._end:
+            raise Truncated(f"{count} octets announced, {self._end - start} left")
+        self._at = stop
+        return int.from_bytes(self._data[start:stop], "big")
 
     def unpack(self, form: struct.Struct) -> tuple[Any, ...]:
         """The next fields, of a fixed form."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mapsys.eid import WIDTH_BITS, EidPrefix, Family
 from mapsys.wire.address import read_address
 from mapsys.wire.afi import Address, DistinguishedName, Ipv4, Ipv6, Mac
 from mapsys.wire.cursor import Reader, Writer
 from mapsys.wire.errors import BadMaskLength, UnknownEid
 from mapsys.wire.lcaf import AfiList, InstanceId, Lcaf, MulticastInfo, SourceDestKey, UnknownLcaf
+
+_FAMILIES: Final[dict[type, Family]] = {
+    Ipv4: Family.IPV4,
+    Ipv6: Family.IPV6,
+    Mac: Family.MAC,
+}
+"""Of addresses that are nothing but bits."""
+_FLAT: Final = (Ipv4, Ipv6, Mac)
 
 
 def to_eid_prefix(address: Address, mask_len: int) -> EidPrefix:
@@ -20,7 +30,7 @@ def to_eid_prefix(address: Address, mask_len: int) -> EidPrefix:
     Raises UnknownEid where the address names no EID: none at all, a range of
     instance-IDs, an unknown LCAF type (RFC 9306, 3). Raises BadMaskLength.
     """
-    if isinstance(address, InstanceId):
+    if type(address) is InstanceId:
         return _within_instance(address, mask_len)
     return _to_prefix(0, address, mask_len)
 
@@ -35,13 +45,15 @@ def _within_instance(outer: InstanceId, mask_len: int) -> EidPrefix:
 
 
 def _to_prefix(instance_id: int, address: Address, mask_len: int) -> EidPrefix:
+    if isinstance(address, _FLAT):
+        family = _FAMILIES[type(address)]
+        width = WIDTH_BITS[family]
+        if mask_len > width:
+            raise BadMaskLength(f"mask-len {mask_len} on {width} bits")
+        host_bits = width - mask_len
+        network = int.from_bytes(address.packed, "big") >> host_bits << host_bits
+        return EidPrefix.canonical(instance_id, family, network, mask_len)
     match address:
-        case Ipv4(packed):
-            family = Family.IPV4
-        case Ipv6(packed):
-            family = Family.IPV6
-        case Mac(packed):
-            family = Family.MAC
         case DistinguishedName(name):
             return _name_prefix(instance_id, name, mask_len)
         case MulticastInfo():
@@ -50,9 +62,6 @@ def _to_prefix(instance_id: int, address: Address, mask_len: int) -> EidPrefix:
             return _opaque_prefix(instance_id, address, mask_len)
         case _:
             raise UnknownEid(f"{type(address).__name__} is no EID")
-    if mask_len > WIDTH_BITS[family]:
-        raise BadMaskLength(f"mask-len {mask_len} on {WIDTH_BITS[family]} bits")
-    return EidPrefix.masked(instance_id, family, int.from_bytes(packed, "big"), mask_len)
 
 
 def _name_prefix(instance_id: int, name: bytes, mask_len: int) -> EidPrefix:
