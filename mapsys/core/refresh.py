@@ -60,6 +60,7 @@ def refresher(
     want_map_notify = register.want_map_notify
     take_budget, note_use = budgets.take_register, key_uses.note
     touch, supersede, is_superseded = store.touch, store.supersede, store.is_superseded
+    refreshed = Refreshed(site_name, len(held))
     # Nothing parsed is kept alive by what follows.
     del register, who
 
@@ -90,13 +91,13 @@ def refresher(
                 if check is Check.OCTETS:
                     supersede(previous, now + superseded_seconds)
                 replaced = previous
-        effects: list[Effect] = [Refreshed(site_name, len(held))]
+        effects: list[Effect] = [refreshed]
         if want_map_notify:
             message = notify_word + tail
             mac = mac_of(message)
             notify = message[:_AUTHENTICATION_OFFSET] + mac + message[mac_end:]
-            port = source.port if site.notify_to_source else CONTROL_PORT
-            destination = Endpoint(source.host, port)
+            to_source = site.notify_to_source
+            destination = source if to_source else Endpoint(source.host, CONTROL_PORT)
             effects.append(Send(notify, destination, local, after=store.ticket))
         return effects
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from mapsys.core.effects import Endpoint
 from mapsys.datapath.contract import Listening
 from mapsys.datapath.listener import Listener, Route, is_ipv6, is_loopback
+
+ROUTES_LIMIT: Final = 256
+"""Ways out that are remembered: a few for each local address."""
 
 
 class Sockets:
@@ -17,6 +21,8 @@ class Sockets:
         self._receive_buffer_octets = receive_buffer_octets
         self._listeners: dict[Endpoint, Listener] = {}
         self._turns: deque[Listener] = deque()
+        self._routes: dict[tuple[Endpoint | None, bool, bool], Route | None] = {}
+        """By local address, and the destination's family and kind."""
 
     def __iter__(self) -> Iterator[Listener]:
         return iter(self._listeners.values())
@@ -39,6 +45,7 @@ class Sockets:
         left = {**self._listeners, **opened}
         self._listeners = {address: left.pop(address) for address in wanted}
         self._turns = deque(self._listeners.values())
+        self._routes.clear()
         return list(left.values())
 
     def listening(self) -> list[Listening]:
@@ -77,6 +84,14 @@ class Sockets:
         """
         ipv6 = is_ipv6(destination.host)
         loopback = is_loopback(destination.host)
+        way = source, ipv6, loopback
+        if way not in self._routes:
+            if len(self._routes) >= ROUTES_LIMIT:
+                self._routes.clear()
+            self._routes[way] = self._find_route(*way)
+        return self._routes[way]
+
+    def _find_route(self, source: Endpoint | None, ipv6: bool, loopback: bool) -> Route | None:
         if (
             source is not None
             and is_ipv6(source.host) == ipv6
