@@ -72,6 +72,10 @@ class Fib:
         self._cache[destination] = entry
         return entry
 
+    def get(self, prefix: EidPrefix) -> Via | Local | None:
+        """The target of exactly this prefix."""
+        return self._table.get(prefix)
+
     def covering(self, eid: EidPrefix) -> list[EidPrefix]:
         """Every prefix that covers the EID-Prefix, longest first."""
         return [prefix for prefix, _ in self._table.covering(eid)]

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from alt.bgp.conf import ConfRefusedError
 from alt.bgp.dialect import Dialect
 from alt.bgp.events import (
     AltEvent,
@@ -27,7 +26,7 @@ from alt.bgp.events import (
     WithdrawLocal,
 )
 from alt.bgp.speaker import Speaker
-from alt.effects import AltEffect, FibChange, Rejected, Teardown
+from alt.effects import AltEffect, FibChange, Rejected
 from alt.fib import Fib
 from alt.helped_process import start_in_overlay
 from alt.helper_client import TunnelHelper
@@ -39,7 +38,7 @@ from alt.plane_carrier import PlaneCarrier
 from alt.plane_effects import Deliver, SendNegative
 from alt.reasons import IMPORT_REASONS
 from alt.roles import Role
-from alt.router import CEASE_ADMINISTRATIVE_SHUTDOWN, AltRouter
+from alt.router import AltRouter
 from alt.tunnel.auto import BackendChoice, BackendKind, choose, make_backend
 from alt.tunnel.base import TunnelError, TunnelSpec
 from alt.tunnel.probe import Abilities
@@ -49,8 +48,11 @@ from mapsys.net.log import Event, Logger
 from mapsys.net.log_limit import LogLimit
 from mapsys.table import PrefixTable
 
-FAREWELL_SECONDS: Final = 2.0
-"""How long neighbours may take to be told that the node ends."""
+LEAVE_SECONDS: Final = 2.0
+"""How long ExaBGP may take to accept that everything is withdrawn."""
+
+SENDING_SECONDS: Final = 0.3
+"""What it has accepted is on the wire some turns of its loop later (its speed is 0.1 s)."""
 
 SPEAKER_GONE: Final = "this node's BGP speaker is gone"
 
@@ -178,14 +180,14 @@ class AltInstance:
         self._await_midnight()
 
     async def stop(self) -> None:
-        """Say farewell, end ExaBGP, take tunnels and overlay away."""
+        """Take leave of the neighbours, end ExaBGP, take tunnels and overlay away."""
         for timer in (self._deadline, self._midnight):
             if timer is not None:
                 timer.cancel()
         speaking, self._speaking = self._speaking, None
         if speaking is not None:
             if not speaking.done():
-                await self._farewell()
+                await self._take_leave(self.router.peers)
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)
         if self._carrier is not None:
@@ -205,17 +207,20 @@ class AltInstance:
             return
         if (config.backend, config.name) != (before.backend, before.name):
             raise AltStartError("backend and name of an ALT instance change with a restart only")
+        await self._speaker.check(config)
         old = {t.name: tunnel_spec(t) for t in before.tunnels}
         new = {t.name: tunnel_spec(t) for t in config.tunnels}
-        self._change_tunnels(old, new)
-        self._adopt(config)
+        self._open_tunnels(new[name] for name in new if name not in old)
+        parting = [name for name in old if new.get(name) != old[name]]
+        await self._take_leave(parting)
         try:
-            await self._speaker.reconfigure(config)
-        except (ConfRefusedError, OSError):
-            self._change_tunnels(new, {name: old[name] for name in old.keys() & new.keys()})
-            self._adopt(before)
+            self._exchange_tunnels(old, new)
+        except TunnelError:
             self._close_tunnels(new.keys() - old.keys())
+            self._adopt(before)  # those that were taken leave of are told everything again
             raise
+        self._adopt(config)
+        await self._speaker.reconfigure(config)
         self._close_tunnels(old.keys() - new.keys())
 
     # What comes in.
@@ -323,41 +328,56 @@ class AltInstance:
         self._delegated = _delegated(config)
         self._carry_out(self.router.reconfigure(config, _today(), self._loop.time()))
 
-    def _change_tunnels(self, old: dict[str, TunnelSpec], new: dict[str, TunnelSpec]) -> None:
-        """Open what is new, and open anew what differs. Raises TunnelError, nothing changed."""
+    def _open_tunnels(self, specs: Iterable[TunnelSpec]) -> None:
+        """Raises TunnelError, with none of them open."""
         opened: list[str] = []
         try:
-            for name, spec in new.items():
-                if old.get(name) != spec:
-                    if name in old:
-                        self.carrier.close(name)
-                    opened.append(name)
-                    self.carrier.open(spec)
+            for spec in specs:
+                self.carrier.open(spec)
+                opened.append(spec.name)
         except TunnelError:
-            for name in opened:
-                with contextlib.suppress(KeyError):  # the one that failed is not there
+            self._close_tunnels(opened)
+            raise
+
+    def _exchange_tunnels(self, old: dict[str, TunnelSpec], new: dict[str, TunnelSpec]) -> None:
+        """Open anew the tunnels whose settings differ. Raises TunnelError, nothing changed."""
+        exchanged: list[str] = []
+        try:
+            for name in old.keys() & new.keys():
+                if old[name] != new[name]:
                     self.carrier.close(name)
-                if name in old:
-                    self.carrier.open(old[name])
+                    exchanged.append(name)
+                    self.carrier.open(new[name])
+        except TunnelError:
+            for name in exchanged:
+                with contextlib.suppress(KeyError):  # the one that could not be opened
+                    self.carrier.close(name)
+                self.carrier.open(old[name])
             raise
 
     def _close_tunnels(self, names: Iterable[str]) -> None:
         for name in names:
             self.carrier.close(name)
 
-    async def _farewell(self) -> None:
-        """Cease, so that neighbours do not keep routes through a node that has gone."""
+    async def _take_leave(self, names: Iterable[str]) -> None:
+        """Withdraw everything from neighbours whose sessions are to end for good.
+
+        ExaBGP ends a session with graceful restart without a word, and the neighbour
+        would keep our routes for a while: requests would go where nobody is.
+        """
         assert self._speaker is not None
-        self._speaker.execute(
-            [
-                Teardown(name, "the node ends", CEASE_ADMINISTRATIVE_SHUTDOWN)
-                for name, peer in self.router.peers.items()
-                if peer.is_up
-            ]
-        )
-        deadline = self._loop.time() + FAREWELL_SECONDS
+        withdrawals: list[AltEffect] = []
+        for name in names:
+            peer = self.router.peers[name]
+            if peer.is_up:
+                withdrawals += peer.adj_out.update(dict.fromkeys(peer.adj_out.told).items())
+        if not withdrawals:
+            return
+        self._speaker.execute(withdrawals)
+        deadline = self._loop.time() + LEAVE_SECONDS
         while len(self._speaker.window) and self._loop.time() < deadline:
             await asyncio.sleep(0.02)
+        await asyncio.sleep(SENDING_SECONDS)
 
     # The speaker's task.
 

@@ -99,24 +99,27 @@ async def trace(eid: EidPrefix, vantage: Vantage) -> list[TracedHop]:
     traced = [TracedHop(0, vantage.hop(eid.network_octets()))]
     if traced[0].is_end:
         return traced
-    source = next((host for host in vantage.own if ip(host).version == _version(eid)), None)
-    if source is None:
-        raise TraceError(
-            f"this node has no underlay address of the family of {eid}; add one to control: listen"
-        )
-    async with _Listener(vantage.own[0]) as listener:
+    async with _Listener(vantage.own) as listener:
         for hops in range(1, HOPS_LIMIT + 1):
-            traced.append(await _probe(eid, hops, source, listener, vantage))
+            traced.append(await _probe(eid, hops, listener, vantage))
             silent = [one.hop is None and not one.answered for one in traced[-SILENT_LIMIT:]]
             if traced[-1].is_end or (len(silent) == SILENT_LIMIT and all(silent)):
                 break
     return traced
 
 
-async def _probe(
-    eid: EidPrefix, hops: int, source: str, listener: _Listener, vantage: Vantage
-) -> TracedHop:
-    """Send a Map-Request with so many hops, and hear who answers."""
+async def probe(eid: EidPrefix, hops: int, vantage: Vantage) -> TracedHop:
+    """Send one Map-Request with so many hops, and hear who answers. Raises TraceError."""
+    async with _Listener(vantage.own) as listener:
+        return await _probe(eid, hops, listener, vantage)
+
+
+async def _probe(eid: EidPrefix, hops: int, listener: _Listener, vantage: Vantage) -> TracedHop:
+    source = next((host for host in vantage.own if ip(host).version == _version(eid)), None)
+    if source is None:
+        raise TraceError(
+            f"this node has no underlay address of the family of {eid}; add one to control: listen"
+        )
     nonce = secrets.randbits(64)
     address, mask_len = from_eid_prefix(eid)
     request = MapRequest(
@@ -147,8 +150,11 @@ async def _probe(
 class _Listener(asyncio.DatagramProtocol):
     """A UDP socket of its own, since what comes to port 4342 is the servers'."""
 
-    def __init__(self, host: str) -> None:
-        self._host = host
+    def __init__(self, own: tuple[str, ...]) -> None:
+        """own: as in Vantage; answers come to the first."""
+        if not own:
+            raise TraceError("this node has no underlay address; add one to control: listen")
+        self._host = own[0]
         self._heard: asyncio.Queue[tuple[MapReply, str]] = asyncio.Queue(HOPS_LIMIT)
         self._transport: asyncio.DatagramTransport | None = None
 

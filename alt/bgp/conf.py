@@ -27,6 +27,11 @@ class ConfFile:
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path = path
         self._dialect = dialect
+        self._one_at_a_time = asyncio.Lock()
+
+    async def check(self, text: str) -> None:
+        """Ask whether ExaBGP would accept a text. Raises as :meth:`replace` does."""
+        await self._try(text, put_in_place=False)
 
     async def replace(self, text: str) -> None:
         """Put a new text in place, if ExaBGP accepts it.
@@ -34,6 +39,13 @@ class ConfFile:
         Raises ConfRefusedError with ExaBGP's reason, OSError where the file cannot
         be written.
         """
+        await self._try(text, put_in_place=True)
+
+    async def _try(self, text: str, *, put_in_place: bool) -> None:
+        async with self._one_at_a_time:
+            await self._try_draft(text, put_in_place)
+
+    async def _try_draft(self, text: str, put_in_place: bool) -> None:
         draft = self.path.with_suffix(".draft")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -42,7 +54,8 @@ class ConfFile:
                 file.flush()
                 os.fsync(file.fileno())
             await self._validate(draft)
-            os.replace(draft, self.path)
+            if put_in_place:
+                os.replace(draft, self.path)
         finally:
             draft.unlink(missing_ok=True)
 

@@ -94,6 +94,13 @@ class Speaker:
             tasks.create_task(self._watch())
             tasks.create_task(self._reload_when_wanted())
 
+    async def check(self, config: AltConfig) -> None:
+        """Ask whether ExaBGP would go over to other tunnels.
+
+        Raises ConfRefusedError where it would not, OSError where it cannot be asked.
+        """
+        await self._conf.check(self._text_of(config))
+
     async def reconfigure(self, config: AltConfig) -> None:
         """Go over to other tunnels; unchanged neighbours keep their sessions.
 
@@ -258,8 +265,11 @@ class Speaker:
     # The configuration.
 
     def _text(self) -> str:
-        tunnels = [t for t in self.config.tunnels if t.name not in self._suspended]
-        return self._dialect.configuration(self.config, tunnels, self._socket_path)
+        return self._text_of(self.config)
+
+    def _text_of(self, config: AltConfig) -> str:
+        tunnels = [t for t in config.tunnels if t.name not in self._suspended]
+        return self._dialect.configuration(config, tunnels, self._socket_path)
 
     async def _reload_when_wanted(self) -> None:
         while True:
