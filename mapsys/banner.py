@@ -41,7 +41,8 @@ def _lines(
             f" receive buffer {granted:.1f} MiB of {asked:.1f} MiB asked for"
         )
     if config.http is not None:
-        yield f"  status    http://{config.http.listen}/"
+        scheme = "http" if config.http.tls is None else "https"
+        yield f"  status    {scheme}://{config.http.listen}/"
     yield f"  state     {config.state}, {registrations} registrations restored"
     yield f"  sites     {len(config.sites)}"
     yield ""

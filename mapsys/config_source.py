@@ -6,8 +6,11 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from mapsys.config.faults import ConfigError, Fault
+from mapsys.config.http import is_open_beyond_this_machine
 from mapsys.config.load import load
 from mapsys.config.model import Config, Http
+from mapsys.config.review import OPEN_BEYOND
 from mapsys.core.effects import Endpoint
 
 
@@ -32,7 +35,7 @@ class ConfigSource:
             control = dataclasses.replace(config.control, listen=self.listen)
             config = dataclasses.replace(config, control=control)
         if self.http is not None:
-            config = dataclasses.replace(config, http=Http(self.http))
+            config = dataclasses.replace(config, http=_listening(config.http, self.http))
         return config
 
     def where(self, key: str) -> str:
@@ -44,3 +47,11 @@ class ConfigSource:
         }
         option, is_given = options[key]
         return option if is_given else f"{key} in {self.path}"
+
+
+def _listening(http: Http | None, listen: Endpoint) -> Http:
+    """The section of the file with another address; who may come in stays as it is there."""
+    moved = Http(listen) if http is None else dataclasses.replace(http, listen=listen)
+    if is_open_beyond_this_machine(moved) and not moved.unprotected:
+        raise ConfigError([Fault("--http", 0, 0, "", f"{listen}: {OPEN_BEYOND}")])
+    return moved

@@ -30,6 +30,7 @@ from mapsys.core_setup import settings_of
 from mapsys.daemon_alt import DaemonAlt, tunnel_helper
 from mapsys.daemon_view import DaemonView, small_buffer
 from mapsys.datapath.pure import PureDatapath
+from mapsys.http_access import hand_over, require_usable
 from mapsys.net.audit import AuditTrail
 from mapsys.net.children import Child
 from mapsys.net.commit_queue import CommitQueue
@@ -224,6 +225,7 @@ class Daemon:
         self._shell.subscribe(self._effect_log.observe)
         self._listen(self._config)
         if self._config.http is not None:
+            require_usable(self._config.http)
             require_free_tcp(self._config.http.listen, "http.listen", self._source)
         try:
             self._query = await query.serve(self._config.state / query.SOCKET_NAME, self._view)
@@ -322,7 +324,8 @@ class Daemon:
     def _http_process(self, config: Config) -> Child:
         argv = [sys.executable, "-m", "mapsys.http", "--state", str(config.state)]
         if config.http is not None:
-            argv += ["--listen", str(config.http.listen)]
+            access = hand_over(config.http, config.state)
+            argv += ["--listen", str(config.http.listen), "--access", str(access)]
         return Child("http", argv, self._log)
 
     def _poller_process(self, config: Config) -> Child | None:
@@ -385,6 +388,8 @@ class Daemon:
         # The same port at another address is still held by the process that is to end.
         if config.http is not None and (
             old.http is None or old.http.listen.port != config.http.listen.port
+        if config.http is not None:
+            require_usable(config.http)
         ):
             require_free_tcp(config.http.listen, "http.listen", self._source)
         self._listen(config)
@@ -407,7 +412,8 @@ class Daemon:
         self._view.condition.reload_refused = None
         dropped = sum(isinstance(effect, Expired) for effect in effects)
         self._log.info(Event.RELOADED, dropped=dropped)
-        if config.http != old.http:
+        renews = config.http is not None and config.http.tls is not None
+        if config.http != old.http or renews:  # a certificate may be new under the same name
             await self._http.stop()
             self._http = self._http_process(config)
             self._http.start()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import click
 
@@ -21,6 +23,9 @@ ANSWER_SECONDS: Final = 15.0
 STATE_FOLDERS: Final = (Path("run/demo"), Path("/var/lib/mapsys"))
 """Where a daemon is looked for when none is named: the demo's folder, then the system's."""
 
+TOKEN_VARIABLE: Final = "MAPSYS_TOKEN"
+"""In the environment, since others can read command lines."""
+
 PAGE_LIMIT: Final = 1_000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -30,6 +35,8 @@ _FAILURES: Final[dict[str, type[click.ClickException]]] = {
     "no-poll-results": NotFound,
     "unknown-key": NotFound,
     "no-alt": NotFound,
+    "no-operation": NotFound,
+    "order-refused": RefusedByServer,
     "not-traceable": click.UsageError,
     "no-nonce": NotFound,
     "invalid-eid": click.UsageError,
@@ -54,9 +61,15 @@ class _UnixConnection(http.client.HTTPConnection):
 class Api:
     """The API of one daemon. Every failure names it, or what it said."""
 
-    def __init__(self, where: str, connect: Callable[[], http.client.HTTPConnection]) -> None:
+    def __init__(
+        self,
+        where: str,
+        connect: Callable[[], http.client.HTTPConnection],
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._where = where
         self._connect = connect
+        self._headers = {"Accept": "application/json", **headers}
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """One resource; the path's parts are already quoted."""
@@ -69,7 +82,7 @@ class Api:
     def _exchange(self, method: str, target: str, body: str | None) -> dict[str, Any]:
         connection = self._connect()
         try:
-            connection.request(method, target, body, {"Accept": "application/json"})
+            connection.request(method, target, body, self._headers)
             response = connection.getresponse()
             octets = response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -154,7 +167,21 @@ def _at_url(url: str) -> Api:
             f"{url!r} is not http://HOST:PORT or https://HOST:PORT", param_hint="--url"
         )
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return Api(url, lambda: kind(host, port, timeout=ANSWER_SECONDS))
+    return Api(url, lambda: kind(host, port, timeout=ANSWER_SECONDS), _authorization(parts))
+
+
+def _authorization(url: SplitResult) -> dict[str, str]:
+    """The header for the token that the environment holds, if it does."""
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if not token:
+        return {}
+    if not token.isascii() or not token.isprintable():
+        raise click.UsageError(f"{TOKEN_VARIABLE} holds no token")
+    if url.scheme == "http" and url.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise click.UsageError(
+            f"{TOKEN_VARIABLE} is set, and over http:// others could read the token; use https://"
+        )
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _found_state() -> Path:

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "key": "mapsys.cli.key",
     "poller": "mapsys.cli.poller",
     "alt": "mapsys.cli.alt",
+    "token": "mapsys.cli.token",
     "lig": "mapsys.cli.lig",
     "register": "mapsys.cli.register",
 }

@@ -95,6 +95,9 @@ POLL_SLOW_MILLISECONDS: Final = 200
 POLL_KEEP_DUMPS: Final = 30
 """Daily dumps kept."""
 
+HTTP_ROLE: Final = "read"
+"""Whoever is let in may look."""
+
 PROTECTED_LINK: Final = "protected-link"
 """Stands for a key where something else protects the link (RFC 9303, 6.5.1)."""
 
@@ -112,10 +115,51 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenConfig:
+    """Who presents this token may do what the role says.
+
+    hash: ``sha256:`` and 64 hexadecimal digits. sites: the only ones to be seen; None
+    is all, and everything about the node.
+    """
+
+    name: str
+    hash: str
+    role: str = HTTP_ROLE
+    sites: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """The same for whoever has a certificate of this name (common name or DNS name)."""
+
+    name: str
+    role: str = HTTP_ROLE
+    sites: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConfig:
+    """PEM files. client_ca: every client needs a certificate of it; None asks for none."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+    clients: tuple[ClientConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Http:
-    """The TCP side of the status interface; the Unix socket is there without it."""
+    """The TCP side of the status interface; the Unix socket is there without it.
+
+    names: host names it is reached by, besides addresses and localhost.
+    unprotected: beyond loopback without TLS, or without asking who it is, on purpose.
+    """
 
     listen: Endpoint
+    tls: TlsConfig | None = None
+    tokens: tuple[TokenConfig, ...] = ()
+    names: tuple[str, ...] = ()
+    unprotected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

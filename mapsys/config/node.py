@@ -58,12 +58,6 @@ CONTROL: Final = Record(
     check=_check_listen,
 )
 
-HTTP: Final = Record(
-    model.Http,
-    "the address of the status interface, as in {listen: 127.0.0.1:8042}",
-    Field("listen", EndpointText()),
-)
-
 AUTHORITY: Final = ListOf(Block(), name="prefixes, as in [{prefix: 198.18.0.0/21}]", at_least=1)
 
 RATE_LIMITS: Final = Words(

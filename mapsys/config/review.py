@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
 from alt.config import warnings as alt_warnings
 from mapsys.config.faults import Fault
+from mapsys.config.http import is_open_beyond_this_machine
 from mapsys.config.model import DEFAULT_RATE_LIMITS, Config, SiteConfig
 from mapsys.config.scalars import EndpointText
 from mapsys.config.schema import Value
@@ -15,6 +15,12 @@ from mapsys.eid import Family
 
 SHORT_SECRET_OCTETS: Final = 16
 """128 bits: what a truncated HMAC-SHA-256 can carry (RFC 4868, 2.1.1 asks for a full key)."""
+
+
+OPEN_BEYOND: Final = (
+    "others than this machine's users would get in unasked, or could be listened to; listen on"
+    " a loopback address, give tls: and tokens: (or its clients:), or write unprotected: true"
+)
 
 
 def refuse_contradictions(root: Value, config: Config) -> None:
@@ -27,6 +33,12 @@ def refuse_contradictions(root: Value, config: Config) -> None:
         (root.child("sites") or root.child("include") or root).fault(
             "sites are given but no map-server: section; add map-server: {}"
         )
+    if (
+        config.http is not None
+        and not config.http.unprotected
+        and is_open_beyond_this_machine(config.http)
+    ):
+        root.at("http", "listen").fault(OPEN_BEYOND)
     _refuse_unpollable(root, config)
     resolver = config.map_resolver
     if resolver is None:
@@ -61,11 +73,10 @@ def _refuse_unpollable(root: Value, config: Config) -> None:
 
 def warnings(root: Value, sites: list[tuple[Value, SiteConfig]], config: Config) -> Iterator[Fault]:
     """What is allowed but probably not meant, in file order."""
-    listen = config.http.listen if config.http else None
-    if listen is not None and not ipaddress.ip_address(listen.host).is_loopback:
+    if config.http is not None and is_open_beyond_this_machine(config.http):
         yield _warning(
             root.at("http", "listen"),
-            "the status interface asks nobody who they are and is open beyond this machine",
+            "the status interface is open beyond this machine, as unprotected: says",
         )
     if (alt := root.child("alt")) is not None:
         yield from alt_warnings(alt, config.alt)

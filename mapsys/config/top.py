@@ -7,7 +7,8 @@ from typing import Any, Final
 from alt.config import ALT
 from mapsys.config import model
 from mapsys.config.document import Scalar
-from mapsys.config.node import AUTHORITY, CONTROL, HTTP, MAP_RESOLVER, MAP_SERVER
+from mapsys.config.http import HTTP
+from mapsys.config.node import AUTHORITY, CONTROL, MAP_RESOLVER, MAP_SERVER
 from mapsys.config.poller import METRICS, POLLER
 from mapsys.config.scalars import FilePath, Text
 from mapsys.config.schema import FaultyError, Field, Kind, ListOf, Plain, Record, Value, Words

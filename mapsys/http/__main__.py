@@ -1,6 +1,6 @@
 """``python -m mapsys.http --state DIR [--listen HOST:PORT]``: the HTTP process.
 
-Started by the daemon; holds no keys and no privileges, and ends with its parent.
+Started by the daemon; holds no secret of a site and no privileges, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from mapsys.http.access import Access, read_access
 from mapsys.http.server import HttpServer
 
 PR_SET_PDEATHSIG: Final = 1
@@ -34,20 +37,27 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="HOST:PORT",
         help="a TCP address to listen at; IPv6 as [::1]:8042; may be repeated",
     )
+    parser.add_argument(
+        "--access",
+        type=_access,
+        default=Access(),
+        metavar="FILE",
+        help="whom to let in over TCP, as the daemon wrote it; without it, anyone may read",
+    )
     options = parser.parse_args(arguments)
     parent = os.getppid()
     _end_with_parent()
     if os.getppid() != parent:
         return 0  # it died before the system was told to watch it
-    return asyncio.run(_serve(options.state, options.listen))
+    return asyncio.run(_serve(options.state, options.listen, options.access))
 
 
-async def _serve(state: Path, listen: list[tuple[str, int]]) -> int:
+async def _serve(state: Path, listen: list[tuple[str, int]], access: Access) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = HttpServer(state)
+    server = HttpServer(state, access)
     try:
         await server.start(listen)
     except OSError as error:
@@ -66,6 +76,13 @@ def _end_with_parent() -> None:
     if libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0):
         number = ctypes.get_errno()
         raise OSError(number, f"cannot follow the parent process: {os.strerror(number)}")
+
+
+def _access(text: str) -> Access:
+    try:
+        return read_access(Path(text))
+    except (OSError, msgspec.DecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 from aiohttp import ETag, web
 
 from mapsys.http import formats, parameters
+from mapsys.http.doorkeeper import IDENTITY
 from mapsys.http.etag import has, not_modified
 from mapsys.http.event_stream import event_id
 from mapsys.http.lists import answer_list
@@ -46,10 +48,13 @@ async def status(request: web.Request) -> web.Response:
 
 
 async def sites(request: web.Request) -> web.StreamResponse:
-    """The configured sites, by name."""
+    """The configured sites, by name; of a tenant, its own."""
+    own = request[IDENTITY].sites
 
     async def fetch(cursor: bytes | None, limit: int) -> tuple[list[SiteView], bytes | None]:
         after = (cursor or b"").decode("utf-8", "replace")
+        if own is not None:
+            return await _own_sites(request, own, after, limit)
         page = await request.app[QUERY_CLIENT].ask(SitesQuestion(after, limit), SitesPage)
         following = None if page.next is None else page.next.encode()
         return [site_view(row) for row in page.rows], following
@@ -59,8 +64,10 @@ async def sites(request: web.Request) -> web.StreamResponse:
 
 async def site(request: web.Request) -> web.Response:
     """One site."""
-    question = SiteQuestion(request.match_info["name"])
-    return json_response(site_view(await _ask_site(request, question)))
+    name = request.match_info["name"]
+    if not request[IDENTITY].sees(name):  # said as of one that there is not
+        raise ProblemError(Problem.UNKNOWN_SITE, f"no site is called {name!r}")
+    return json_response(site_view(await _ask_site(request, SiteQuestion(name))))
 
 
 async def registrations(request: web.Request) -> web.StreamResponse:
@@ -68,7 +75,7 @@ async def registrations(request: web.Request) -> web.StreamResponse:
     query = request.query
     prefix = parameters.prefix(query)
     question = RegistrationsQuestion(
-        site=query.get("site"),
+        site=_site_wanted(request),
         instance_id=parameters.instance_id(query),
         prefix=None if prefix is None else prefix.pack(),
         match=parameters.match(query),
@@ -103,6 +110,32 @@ def json_response(body: msgspec.Struct, status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(body), status=status, content_type="application/json"
     )
+
+
+async def _own_sites(
+    request: web.Request, own: frozenset[str], after: str, limit: int
+) -> tuple[list[SiteView], bytes | None]:
+    later = sorted(name for name in own if name > after)
+    views = []
+    for name in later[:limit]:
+        with suppress(ProblemError):  # it is not configured any more
+            views.append(site_view(await _ask_site(request, SiteQuestion(name))))
+    return views, later[limit - 1].encode() if len(later) > limit else None
+
+
+def _site_wanted(request: web.Request) -> str | None:
+    """``site``; a tenant has to name one of its own unless it has one only."""
+    wanted, identity = request.query.get("site"), request[IDENTITY]
+    if identity.sites is None:
+        return wanted
+    own = sorted(identity.sites)
+    if wanted is None and len(own) == 1:
+        return own[0]
+    if wanted is None or wanted not in own:
+        raise ProblemError(
+            Problem.INVALID_PARAMETER, f"'site' has to be one of your own: {', '.join(own)}"
+        )
+    return wanted
 
 
 async def _generation(request: web.Request) -> str:

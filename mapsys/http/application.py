@@ -10,7 +10,9 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from mapsys.http.access import Access
 from mapsys.http.api import QUERY_CLIENT
+from mapsys.http.doorkeeper import DOORKEEPER, Doorkeeper
 from mapsys.http.event_hub import EVENT_HUB, EventHub
 from mapsys.http.event_stream import MEDIA as STREAM
 from mapsys.http.guard import guarded
@@ -38,8 +40,8 @@ LIMITS: Final = web.AppKey("limits", list[ConnectionLimits])
 _LOG: Final = logging.getLogger(__name__)
 
 
-def application(client: QueryClient, state: Path) -> web.Application:
-    """The application over one query client and state folder."""
+def application(client: QueryClient, state: Path, access: Access) -> web.Application:
+    """The application over one query client and state folder, for those who have access."""
     app = web.Application(
         middlewares=[_observed, _with_problems], client_max_size=BODY_OCTETS_LIMIT
     )
@@ -48,6 +50,7 @@ def application(client: QueryClient, state: Path) -> web.Application:
     app[POLL_RESULTS] = ResultsFile(state)
     app[DUMPS] = Dumps(state)
     app[LIMITS] = []
+    app[DOORKEEPER] = Doorkeeper(access)
     app[EVENT_HUB] = EventHub(QueryClient(state / QUERY_SOCKET_NAME))
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(_send_readers_home)

@@ -26,6 +26,7 @@ EVENTS: Final = (
         media=(MEDIA,),
         parameters=(SITE,),
         problems=(Problem.TOO_MANY_READERS,),
+        tenants=True,
     ),
     Route(
         "/api/v1/changes",
@@ -33,6 +34,7 @@ EVENTS: Final = (
         "What is registered now of that which changed after a position.",
         events.ChangesView,
         parameters=(SESSION, SERIAL, LIMIT),
+        tenants=True,
     ),
 )
 """What takes place."""

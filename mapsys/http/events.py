@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -11,6 +11,7 @@ from aiohttp import web
 from mapsys.eid import EidPrefix
 from mapsys.http import parameters
 from mapsys.http.api import QUERY_CLIENT, json_response
+from mapsys.http.doorkeeper import IDENTITY, Identity
 from mapsys.http.event_hub import EVENT_HUB, Batch, EventHub, Position
 from mapsys.http.event_stream import ALIVE, DAEMON_AWAY, MEDIA, OPENING, read_event_id, reset
 from mapsys.http.views import RegistrationView, registration_view
@@ -48,7 +49,7 @@ class ChangesView(msgspec.Struct, frozen=True):
 async def events(request: web.Request) -> web.StreamResponse:
     """Events until the reader goes; from ``Last-Event-ID`` on, or from now."""
     hub = request.app[EVENT_HUB]
-    site = request.query.get("site")
+    wanted = Wanted(request.query.get("site"), request[IDENTITY])
     with hub.reader():
         position = await hub.begin()
         if (told := request.headers.get("Last-Event-ID")) is not None:
@@ -60,7 +61,7 @@ async def events(request: web.Request) -> web.StreamResponse:
             while not hub.is_closed:
                 batch = await hub.next(position, ALIVE_SECONDS)
                 position = batch.position
-                await response.write(_text(batch, hub, site))
+                await response.write(_text(batch, hub, wanted))
     return response
 
 
@@ -72,23 +73,35 @@ async def changes(request: web.Request) -> web.Response:
         parameters.limit(request.query),
     )
     page = await request.app[QUERY_CLIENT].ask(question, ChangesPage)
+    identity = request[IDENTITY]
     return json_response(
         ChangesView(
             session=page.session,
             serial=page.serial,
             reset=page.reset,
             more=page.more,
-            announced=[registration_view(row) for row in page.rows],
-            withdrawn=[_withdrawn_view(row) for row in page.withdrawn],
+            announced=[registration_view(row) for row in page.rows if identity.sees(row.site)],
+            withdrawn=[_withdrawn_view(row) for row in page.withdrawn if identity.sees(row.site)],
         )
     )
 
 
-def _text(batch: Batch, hub: EventHub, site: str | None) -> bytes:
+class Wanted(NamedTuple):
+    """What a reader asks for, and may see."""
+
+    site: str | None
+    identity: Identity
+
+    def holds(self, site: str | None) -> bool:
+        """Whether an event of this site, or of the node (None), is for the reader."""
+        return self.site in (None, site) and self.identity.sees(site)
+
+
+def _text(batch: Batch, hub: EventHub, wanted: Wanted) -> bytes:
     if batch.reset:
         return reset(*batch.position)
-    wanted = [one.octets for one in batch.events if site is None or one.site == site]
-    return b"".join(wanted) or (DAEMON_AWAY if hub.is_away else ALIVE)
+    text = b"".join(one.octets for one in batch.events if wanted.holds(one.site))
+    return text or (DAEMON_AWAY if hub.is_away else ALIVE)
 
 
 def _withdrawn_view(row: WithdrawnRow) -> WithdrawnView:

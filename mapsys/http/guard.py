@@ -1,9 +1,10 @@
-"""What every request passes before its handler: unknown parameters are refused, not ignored."""
+"""What every request passes before its handler: who sends it, and whether it can be meant."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from mapsys.http.doorkeeper import DOORKEEPER, IDENTITY
 from mapsys.http.etag import conditional
 from mapsys.http.problem import Problem, ProblemError
 from mapsys.http.route import Handler, Route
@@ -13,6 +14,7 @@ def guarded(route: Route) -> Handler:
     """The route's handler behind its checks."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        request[IDENTITY] = request.app[DOORKEEPER].admit(request, route)
         _refuse_unknown_parameters(route, request)
         return conditional(request, await route.handler(request))
 

@@ -20,7 +20,7 @@ OPENAPI_VERSION: Final = "3.1.0"
 DOCUMENT: Final = web.AppKey("openapi_document", bytes)
 """Encoded once: it changes with the version only."""
 
-EVERYWHERE: Final = (Problem.INVALID_PARAMETER, Problem.INTERNAL_ERROR)
+EVERYWHERE: Final = (Problem.INVALID_PARAMETER, Problem.WRONG_HOST, Problem.INTERNAL_ERROR)
 """What any route may answer."""
 
 _TEXTS: Final = {TEXT, MEDIA, "application/openmetrics-text", *MEDIA_TYPES.values()}
@@ -52,7 +52,13 @@ def document(routes: Sequence[Route]) -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "certificate": {"type": "mutualTLS"},
+            },
+        },
     }
 
 
@@ -83,6 +89,7 @@ def _operation(route: Route, by_struct: dict[type[msgspec.Struct], Json], compon
         "summary": route.summary,
         "parameters": [_parameter(one, route) for one in route.parameters],
         "responses": responses,
+        "security": [] if route.role is None else [{}, {"token": []}, {"certificate": []}],
     }
     if route.body is not None:
         operation["requestBody"] = {
@@ -148,7 +155,8 @@ def _parameter(parameter: Parameter, route: Route) -> Json:
 def _problems_of(route: Route) -> tuple[Problem, ...]:
     daemon = (Problem.DAEMON_AWAY,) if route.asks_daemon else ()
     body = () if route.body is None else (Problem.INVALID_REQUEST, Problem.BODY_TOO_LARGE)
-    return (*route.problems, *body, *daemon, *EVERYWHERE)
+    door = () if route.role is None else (Problem.UNAUTHORIZED, Problem.FORBIDDEN)
+    return (*route.problems, *body, *door, *daemon, *EVERYWHERE)
 
 
 def _by_status(problems: Iterable[Problem]) -> dict[int, list[Problem]]:

@@ -21,6 +21,9 @@ class Problem(Enum):
     INVALID_PARAMETER = ("invalid-parameter", 400, "A parameter has a wrong value")
     INVALID_EID = ("invalid-eid", 400, "This is no EID or EID-Prefix")
     BAD_CURSOR = ("bad-cursor", 400, "The cursor was not handed out by this API")
+    UNAUTHORIZED = ("unauthorized", 401, "Nobody is let in without saying who they are")
+    FORBIDDEN = ("forbidden", 403, "Whoever this is may not do this")
+    WRONG_HOST = ("wrong-host", 421, "This server is not known by that name")
     UNKNOWN_SITE = ("unknown-site", 404, "No site has this name")
     UNKNOWN_KEY = ("unknown-key", 404, "The site has no key of this id")
     NO_NONCE = ("no-nonce", 404, "No nonce is remembered")
@@ -76,3 +79,5 @@ def problem_response(problem: Problem, detail: str) -> web.Response:
     if problem.status == HTTPStatus.TOO_MANY_REQUESTS:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
+    if problem is Problem.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="mapsys"'

@@ -12,8 +12,10 @@ from typing import Final
 from aiohttp import web
 
 from mapsys.http import SOCKET_NAME
+from mapsys.http.access import Access
 from mapsys.http.application import LIMITS, application
-from mapsys.http.limits import ConnectionLimits
+from mapsys.http.limits import HEADER_SECONDS, ConnectionLimits
+from mapsys.http.tls import tls_context
 from mapsys.query import SOCKET_NAME as QUERY_SOCKET_NAME
 from mapsys.query_client import QueryClient
 
@@ -25,10 +27,12 @@ BACKLOG: Final = 128
 class HttpServer:
     """The listening HTTP server over one state folder."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, access: Access) -> None:
+        """access: what is asked of whoever comes over TCP."""
         self._state = state
+        self._access = access
         self._client = QueryClient(state / QUERY_SOCKET_NAME)
-        self._app = application(self._client, state)
+        self._app = application(self._client, state, access)
         self._runner = web.AppRunner(
             self._app,
             access_log=None,
@@ -38,7 +42,12 @@ class HttpServer:
         self._servers: list[asyncio.Server] = []
 
     async def start(self, listen: Sequence[tuple[str, int]]) -> None:
-        """Listen at the Unix socket and at each address. Raises OSError naming the address."""
+        """Listen at the Unix socket and at each address.
+
+        Raises OSError with a sentence that names the address or the file at fault.
+        """
+        context = tls_context(self._access)
+        handshake = None if context is None else HEADER_SECONDS
         await self._runner.setup()
         server = self._runner.server
         assert server is not None
@@ -52,7 +61,14 @@ class HttpServer:
         for host, port in listen:
             try:
                 self._servers.append(
-                    await loop.create_server(limits.connection, host, port, backlog=BACKLOG)
+                    await loop.create_server(
+                        limits.connection,
+                        host,
+                        port,
+                        backlog=BACKLOG,
+                        ssl=context,
+                        ssl_handshake_timeout=handshake,
+                    )
                 )
             except OSError as error:
                 raise OSError(

@@ -37,7 +37,7 @@ def test_a_bad_file_has_every_fault_on_stderr_and_exit_code_6(tmp_path: Path) ->
 
 
 def test_warnings_do_not_make_a_file_bad(tmp_path: Path) -> None:
-    path = put(tmp_path, GOOD + "http: {listen: 0.0.0.0:8042}\n")
+    path = put(tmp_path, GOOD + "http: {listen: 0.0.0.0:8042, unprotected: true}\n")
     result = CliRunner().invoke(check, [str(path)])
     assert result.stderr.startswith(f"warning: {path}:4:16: http.listen: ")
     assert result.exit_code == 0

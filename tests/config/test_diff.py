@@ -24,7 +24,10 @@ from tests.config.test_load import EXAMPLE
         (
             "http: {listen: 127.0.0.1:8042}",
             "",
-            ["http: {listen: 127.0.0.1:8042} becomes not set"],
+            [
+                "http: {listen: 127.0.0.1:8042, tokens: [], names: [], unprotected: false}"
+                " becomes not set"
+            ],
         ),
         (
             "registration-lifetime: 5m",

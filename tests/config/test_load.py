@@ -339,7 +339,7 @@ sites:
 
 def test_oddities_are_warnings_with_their_place(tmp_path: Path) -> None:
     text = GOOD + (
-        "http: {listen: 192.0.2.1:8042}\n"
+        "http: {listen: 192.0.2.1:8042, unprotected: true}\n"
         "authority: [{prefix: 198.18.0.0/21}]\n"
         "sites:\n"
         "  - name: site-one\n"
@@ -348,8 +348,8 @@ def test_oddities_are_warnings_with_their_place(tmp_path: Path) -> None:
     )
     path = put(tmp_path, text)
     assert [str(warning) for warning in load(path).warnings] == [
-        f"{path}:4:16: http.listen: the status interface asks nobody who they are and is open"
-        " beyond this machine",
+        f"{path}:4:16: http.listen: the status interface is open beyond this machine, as"
+        " unprotected: says",
         f"{path}:8:12: sites[0].keys[0]: the secret is under 16 octets long",
         f"{path}:9:21: sites[0].eids[0].prefix: 10.0.0.0/8 lies outside authority:, so this node"
         " answers for it but never says that a part of it does not exist",

@@ -54,10 +54,13 @@ class HttpProcess:
 
 
 @contextmanager
-def http_process(state: Path) -> Iterator[HttpProcess]:
+def http_process(state: Path, *options: str) -> Iterator[HttpProcess]:
     """Start the process on a free port; it is ended and has left no socket afterwards."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "mapsys.http", "--state", str(state), "--listen", "127.0.0.1:0"],
+        [
+            *(sys.executable, "-m", "mapsys.http", "--state", str(state)),
+            *("--listen", "127.0.0.1:0", *options),
+        ],
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -221,7 +221,7 @@ def test_orders_that_cannot_be_understood_change_nothing(
 
 def test_orders_are_taken_at_the_unix_socket_and_by_post_only(web: HttpProcess) -> None:
     reply = web.get(FORGET, method="POST")
-    assert (reply.status, reply.json()["type"]) == (403, "/problems/not-over-tcp")
+    assert (reply.status, reply.json()["type"]) == (403, "/problems/forbidden")
     reply = web.get(FORGET)
     assert (reply.status, reply.headers["Allow"]) == (405, "POST")
 
