@@ -19,10 +19,23 @@ SECONDS: Final = 60.0
 """Several times the 10 s that it is to take: the machine may be busy."""
 
 
-def _routes(folder: Path) -> None:
-    networks = islice(IPv4Network("198.0.0.0/8").subnets(new_prefix=28), PREFIXES)
-    text = "".join(f"route {network} unreachable;\n" for network in networks)
-    (folder / "above" / "above.routes.conf").write_text(text, encoding="ascii")
+def seconds_to_settle(prefixes: int) -> float:
+    """From the session's start until all prefixes and End-of-RIB are there."""
+
+    def routes(folder: Path) -> None:
+        networks = islice(IPv4Network("198.0.0.0/8").subnets(new_prefix=28), prefixes)
+        text = "".join(f"route {network} unreachable;\n" for network in networks)
+        (folder / "above" / "above.routes.conf").write_text(text, encoding="ascii")
+
+    with running(load(TOPOLOGY), routes) as lab:
+        wait_for(
+            lambda: _session(lab)["accepted"] == prefixes and _session(lab)["complete"],
+            f"{prefixes} prefixes and End-of-RIB",
+            SECONDS,
+            found=lambda: _session(lab),
+        )
+        since = datetime.fromisoformat(_session(lab)["since"])
+        return (datetime.now(UTC) - since).total_seconds()
 
 
 def _session(lab: Lab) -> dict[str, Any]:
@@ -31,15 +44,7 @@ def _session(lab: Lab) -> dict[str, Any]:
 
 
 def large_table(_: None) -> str:
-    with running(load(TOPOLOGY), _routes) as lab:
-        wait_for(
-            lambda: _session(lab)["accepted"] == PREFIXES and _session(lab)["complete"],
-            f"{PREFIXES} prefixes and End-of-RIB",
-            SECONDS,
-            found=lambda: _session(lab),
-        )
-        since = datetime.fromisoformat(_session(lab)["since"])
-        seconds = (datetime.now(UTC) - since).total_seconds()
+    seconds = seconds_to_settle(PREFIXES)
     return f"{PREFIXES} prefixes in the Loc-RIB {seconds:.1f} s after the session came up"
 
 
