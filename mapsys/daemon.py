@@ -385,11 +385,11 @@ class Daemon:
             if before != after:
                 raise StartError(f"{key} changes with a restart only")
         settings = _settings(config)
+        if config.http is not None:
+            require_usable(config.http)
         # The same port at another address is still held by the process that is to end.
         if config.http is not None and (
             old.http is None or old.http.listen.port != config.http.listen.port
-        if config.http is not None:
-            require_usable(config.http)
         ):
             require_free_tcp(config.http.listen, "http.listen", self._source)
         self._listen(config)
