@@ -78,6 +78,6 @@ def problem_response(problem: Problem, detail: str) -> web.Response:
     )
     if problem.status == HTTPStatus.TOO_MANY_REQUESTS:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return response
     if problem is Problem.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="mapsys"'
+    return response
