@@ -166,21 +166,26 @@ class AltNode:
     async def page(self, question: AltQuestion) -> AltPage:
         """Rows of a list."""
         if question.instance_id is not None:
-            self._instance(question.instance_id)
+            self.instance(question.instance_id)
         clocks = (asyncio.get_running_loop().time(), time.time())
         return alt_page(self.instances, question, clocks)
 
     async def trace(self, eid: EidPrefix) -> AltTraceRow:
         """The way of Map-Requests for an EID."""
-        instance = self._instance(eid.instance_id)
+        instance = self.instance(eid.instance_id)
         if eid.family not in FAMILIES or not eid.is_host:
             raise ValueError(f"the ALT carries Map-Requests for single IP addresses; {eid} is none")
-        listen = () if self._engine is None else self._engine.settings.local
-        own = own_addresses(instance.config, listen)
-        steps = await trace(eid, Vantage(own, instance.plane.hop, instance.carrier.inject))
+        steps = await trace(eid, self.vantage(instance))
         return AltTraceRow(eid.pack(), [_hop_row(step) for step in steps], steps[-1].is_end)
 
-    def _instance(self, instance_id: int) -> AltInstance:
+    def vantage(self, instance: AltInstance) -> Vantage:
+        """From where the ALT of an instance is probed."""
+        listen = () if self._engine is None else self._engine.settings.local
+        own = own_addresses(instance.config, listen)
+        return Vantage(own, instance.plane.hop, instance.carrier.inject)
+
+    def instance(self, instance_id: int) -> AltInstance:
+        """The running instance. Raises LookupError where there is none."""
         if not self.has_alt(instance_id):
             raise LookupError(f"instance-ID {instance_id} has no ALT here")
         return self.instances[instance_id]

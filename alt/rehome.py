@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from typing import Final
 
 from alt.model import AltConfig, Tunnel
 from alt.node_instance import AltInstance
@@ -26,11 +25,6 @@ from alt.plan import findings
 from alt.probe import probe_tunnel
 from alt.trace import Vantage
 from mapsys.eid import EidPrefix
-
-SESSION_SECONDS: Final = 60.0
-"""The neighbour may take over its own side meanwhile."""
-
-ROUTES_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +80,15 @@ def rehoming(
     instance: AltInstance,
     vantage: Vantage,
     commit: Callable[[], Awaitable[None]],
+    *,
+    wait_seconds: float,
     eid: EidPrefix | None = None,
 ) -> Operation:
     """The operation on a running instance.
 
-    commit: makes the file the configuration in force. eid: to probe with; None takes
-    one that the new neighbour announces.
+    commit: makes the file the configuration in force. wait_seconds: for the session,
+    and for its routes; the neighbour may take over its own side meanwhile. eid: to
+    probe with; None takes one that the new neighbour announces.
     """
     old, new = plan.old.name, plan.new.name
 
@@ -106,13 +103,13 @@ def rehoming(
         return f"{old} and {new} are open, {instance.carrier.backend.kind}"
 
     async def session() -> str:
-        seconds = await wait_for(lambda: peer().is_up, SESSION_SECONDS, f"a session over {new}")
+        seconds = await wait_for(lambda: peer().is_up, wait_seconds, f"a session over {new}")
         return f"up after {seconds:.1f} s"
 
     async def routes() -> str:
         await wait_for(
             lambda: set(peer().families) <= peer().complete,
-            ROUTES_SECONDS,
+            wait_seconds,
             f"End-of-RIB over {new}",
         )
         return f"{len(peer().adj_in)} routes heard, {len(peer().adj_out.told)} told"

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
-from typing import Final
 
 from alt.delegation import Delegation, Delegations
 from alt.effects import Local
@@ -29,11 +28,6 @@ from alt.plane_trace import Hop
 from alt.probe import probe_way
 from alt.trace import Vantage
 from mapsys.eid import EidPrefix
-
-REGISTRATION_SECONDS: Final = 90.0
-"""A registration interval and a half: the site registers once a minute (RFC 9301, 8.2)."""
-
-ROUTE_SECONDS: Final = 30.0
 
 
 class Part(Enum):
@@ -121,8 +115,13 @@ def switching(
     instance: AltInstance,
     vantage: Vantage,
     commit: Callable[[], Awaitable[None]],
+    *,
+    wait_seconds: float,
 ) -> Operation:
-    """The operation on a running instance. commit: makes the file the one in force."""
+    """The operation on a running instance. commit: makes the file the one in force.
+
+    wait_seconds: for a registration (a site registers once a minute) and for routes.
+    """
 
     async def adopt() -> str:
         await instance.reconfigure(plan.after)
@@ -145,7 +144,7 @@ def switching(
         f"{plan.site}, here {plan.part.value}",
         [
             Step("adopt", "go by the delegations in the file", adopt),
-            *_own_steps(plan, instance),
+            *_own_steps(plan, instance, wait_seconds),
             Step("probe", f"follow the way of Map-Requests for {plan.site}", probe_all),
             Step("commit", "put the configuration file in force", put_in_force),
         ],
@@ -153,26 +152,26 @@ def switching(
     )
 
 
-def _own_steps(plan: Switching, instance: AltInstance) -> list[Step]:
+def _own_steps(plan: Switching, instance: AltInstance, wait_seconds: float) -> list[Step]:
     if plan.part is Part.NEW:
-        return _steps_of_new(plan, instance)
+        return _steps_of_new(plan, instance, wait_seconds)
     if plan.part is Part.OLD:
         return _steps_of_old(plan, instance)
     return []
 
 
-def _steps_of_new(plan: Switching, instance: AltInstance) -> list[Step]:
+def _steps_of_new(plan: Switching, instance: AltInstance, wait_seconds: float) -> list[Step]:
     async def registered() -> str:
         seconds = await wait_for(
             lambda: all(instance.fib.get(block) == Local("site") for block in plan.blocks),
-            REGISTRATION_SECONDS,
+            wait_seconds,
             f"a registration of {plan.site} at this node, allowed onto the ALT",
         )
         return f"live after {seconds:.1f} s"
 
     async def announced() -> str:
         parents = _parents_told_of(plan, instance)
-        await wait_for(lambda: bool(parents()), ROUTE_SECONDS, "an announcement to a parent")
+        await wait_for(lambda: bool(parents()), wait_seconds, "an announcement to a parent")
         return f"told {', '.join(sorted(parents()))}"
 
     return [

@@ -155,7 +155,7 @@ class Daemon:
         self._log = log
         self._notify = NotifySocket()
         self._restored = len(store)
-        self._alt = DaemonAlt(config, helper, log)
+        self._alt = DaemonAlt(config, helper, log, load=source.load, take_over=self._take_over)
         self._engine = Engine(
             store,
             _settings(config),
@@ -356,9 +356,12 @@ class Daemon:
             self._reload.clear()
             self._notify.reloading()
             try:
-                # Reading thousands of sites takes a while; datagrams do not wait for it.
-                config = await asyncio.to_thread(self._source.load)
-                await self._take_over(config)
+                if self._alt.turn.locked():
+                    raise StartError("an operation of the ALT is under way; reload afterwards")
+                async with self._alt.turn:
+                    # Reading thousands of sites takes a while; datagrams do not wait for it.
+                    config = await asyncio.to_thread(self._source.load)
+                    await self._take_over(config)
             except ConfigError as error:
                 for fault in error.faults:
                     self._log.error(Event.CONFIG_FAULT, fault=str(fault))

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from alt.bgp.conf import ConfRefusedError
 from alt.helper_capabilities import keep_only
 from alt.helper_client import TunnelHelper
 from alt.node import AltNode
 from alt.node_instance import AltStartError
+from alt.node_orders import AltOrders, operation_row
+from alt.operation import OperationRefusedError
 from alt.tunnel.base import TunnelError
+from mapsys.config.faults import ConfigError
 from mapsys.config.model import Config
 from mapsys.core.alt_entry import AltArrival
 from mapsys.core.effects import Inject, Send
 from mapsys.core.engine import Engine
 from mapsys.eid import EidPrefix
-from mapsys.net.log import Logger
+from mapsys.net.audit import AuditTrail
+from mapsys.net.log import Event, Logger
 from mapsys.net.shell import Shell
+from mapsys.query_alt_rows import AltOperationRow, AltOrder, AltPage, AltQuestion, AltTraceRow
 from mapsys.start_error import StartError
 from mapsys.store import Store
 
@@ -49,10 +57,26 @@ def tunnel_helper(config: Config) -> Iterator[TunnelHelper | None]:
 class DaemonAlt:
     """The daemon's ALT node, or the place where there is none. Made inside the loop."""
 
-    def __init__(self, config: Config, helper: TunnelHelper | None, log: Logger) -> None:
+    def __init__(
+        self,
+        config: Config,
+        helper: TunnelHelper | None,
+        log: Logger,
+        *,
+        load: Callable[[], Config],
+        take_over: Callable[[Config], Awaitable[None]],
+    ) -> None:
+        """load: reads the configuration file. take_over: puts it in force."""
         self._shell: Shell | None = None
         self._engine: Engine | None = None
+        self._log = log
+        self._load = load
+        self._take_over = take_over
+        self._trail = AuditTrail(config.state)
+        self.turn: Final = asyncio.Lock()
+        """Held while the configuration changes; who finds it held does not wait."""
         self.node: AltNode | None = None
+        self._orders: AltOrders | None = None
         if helper is not None:
             self.node = AltNode(
                 config.alt,
@@ -64,6 +88,7 @@ class DaemonAlt:
                 on_send=self._send,
                 log=log,
             )
+            self._orders = AltOrders(self.node, self.turn)
 
     async def start(self, engine: Engine, shell: Shell, store: Store) -> None:
         """Bring it up, once the core holds what it will answer from. Raises StartError."""
@@ -76,6 +101,8 @@ class DaemonAlt:
 
     async def stop(self) -> None:
         """Take it down."""
+        if self._orders is not None:
+            await self._orders.stop()
         if self.node is not None:
             await self.node.stop()
 
@@ -101,6 +128,68 @@ class DaemonAlt:
     def may_deny(self, eid: EidPrefix) -> bool:
         """Whether the ALT's routes around the EID are complete."""
         return self.node is None or self.node.may_deny(eid)
+
+    # The status interface (``mapsys.query_alt.AltSource``).
+
+    @property
+    def source(self) -> DaemonAlt | None:
+        """This, where there is an ALT."""
+        return None if self.node is None else self
+
+    async def page(self, question: AltQuestion) -> AltPage:
+        """Rows of a list."""
+        return await self._running().page(question)
+
+    async def trace(self, eid: EidPrefix) -> AltTraceRow:
+        """The way of Map-Requests for an EID."""
+        return await self._running().trace(eid)
+
+    async def order(self, order: AltOrder) -> AltOperationRow:
+        """Plan an operation by the file as it is now, and begin it unless it is a dry run."""
+        self._running().instance(order.instance_id)
+        assert self._orders is not None
+        try:
+            config = await asyncio.to_thread(self._load)
+            wanted = next((c for c in config.alt if c.instance_id == order.instance_id), None)
+            if wanted is None:
+                raise OperationRefusedError(
+                    f"the file has no ALT of instance-ID {order.instance_id} any more"
+                )
+            operation = self._orders.plan(order, wanted, lambda: self._take_over(config))
+            if not order.dry_run:
+                await asyncio.to_thread(self._note, order)
+                await self._orders.begin(order, operation)
+        except ConfigError as error:
+            first = error.faults[0]
+            raise ValueError(
+                f"the file has {len(error.faults)} faults, the first: {first}"
+            ) from error
+        except OperationRefusedError as error:
+            raise ValueError(str(error)) from error
+        except OSError as error:
+            raise ValueError(f"the order cannot be written down: {error}") from error
+        return operation_row(order.instance_id, operation)
+
+    def operation(self) -> AltOperationRow | None:
+        """How the last operation stands."""
+        return None if self._orders is None else self._orders.last()
+
+    def _running(self) -> AltNode:
+        if self.node is None:
+            raise LookupError("this node has no alt: section")
+        return self.node
+
+    def _note(self, order: AltOrder) -> None:
+        facts = {"kind": order.kind, "names": " ".join(order.names)}
+        self._trail.append(
+            at=round(time.time(), 3),
+            what=Event.ALT_ORDER.value,
+            uid=order.uid,
+            pid=order.pid,
+            instance_id=order.instance_id,
+            **facts,
+        )
+        self._log.info(Event.ALT_ORDER, by=order.uid, instance_id=order.instance_id, **facts)
 
     # Joints.
 

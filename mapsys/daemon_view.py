@@ -100,7 +100,7 @@ class DaemonView:
     @property
     def alt(self) -> AltSource | None:
         """The ALT node, where there is one."""
-        return self._alt.node
+        return self._alt.source
 
     @property
     def sites(self) -> SiteTable:

@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from mapsys.eid import EidPrefix
-from mapsys.query_alt_rows import AltPage, AltQuestion, AltTraceQuestion, AltTraceRow
+from mapsys.query_alt_rows import (
+    AltOperationQuestion,
+    AltOperationRow,
+    AltOrder,
+    AltPage,
+    AltQuestion,
+    AltTraceQuestion,
+    AltTraceRow,
+)
 
 NO_ALT: Final = "no-alt"
 NOT_TRACEABLE: Final = "not-traceable"
+ORDER_REFUSED: Final = "order-refused"
+NO_OPERATION: Final = "no-operation"
 """Reasons of ``query_rows.Declined``."""
 
 
 class AltSource(Protocol):
-    """The running ALT node. Both raise LookupError where the instance-ID has no ALT here."""
+    """The running ALT node. LookupError is raised where the instance-ID has no ALT here."""
 
     async def page(self, question: AltQuestion) -> AltPage:
         """Rows of a list. Raises ValueError for a cursor that was not handed out."""
@@ -23,6 +33,15 @@ class AltSource(Protocol):
 
         Raises ValueError where the ALT cannot carry it, or it cannot be traced from here.
         """
+
+    async def order(self, order: AltOrder) -> AltOperationRow:
+        """Begin an operation, or plan it; it goes on by itself.
+
+        Raises ValueError where it cannot be, or the order cannot be written down.
+        """
+
+    def operation(self) -> AltOperationRow | None:
+        """The last operation that was begun; None where there was none."""
 
 
 class Overlaid(Protocol):
@@ -41,19 +60,37 @@ class AltDeclined(Exception):
         self.reason = reason
 
 
+AltAsked = AltQuestion | AltTraceQuestion | AltOrder | AltOperationQuestion
+
+
 async def alt_answer(
-    question: AltQuestion | AltTraceQuestion, source: Overlaid
-) -> AltPage | AltTraceRow:
+    question: AltAsked, source: Overlaid
+) -> AltPage | AltTraceRow | AltOperationRow:
     """Raises AltDeclined."""
     alt = source.alt
     if alt is None:
         raise AltDeclined(NO_ALT, "this node has no alt: section")
     try:
-        if isinstance(question, AltQuestion):
-            return await alt.page(question)
-        return await alt.trace(EidPrefix.unpack(question.eid)[0])
+        match question:
+            case AltQuestion():
+                return await alt.page(question)
+            case AltTraceQuestion(eid):
+                return await alt.trace(EidPrefix.unpack(eid)[0])
+            case AltOrder():
+                return await alt.order(question)
     except LookupError as error:
         raise AltDeclined(NO_ALT, str(error)) from error
     except ValueError as error:
-        reason = "bad-cursor" if isinstance(question, AltQuestion) else NOT_TRACEABLE
-        raise AltDeclined(reason, str(error)) from error
+        raise AltDeclined(_REASONS[type(question)], str(error)) from error
+    operation = alt.operation()
+    if operation is None:
+        raise AltDeclined(NO_OPERATION, "no operation was begun since the start")
+    return operation
+
+
+_REASONS: Final[dict[type, str]] = {
+    AltQuestion: "bad-cursor",
+    AltTraceQuestion: NOT_TRACEABLE,
+    AltOrder: ORDER_REFUSED,
+}
+"""Of a ValueError, by what was asked."""

@@ -12,6 +12,8 @@ import msgspec
 AltList = Literal["peers", "routes", "aggregates", "delegations", "rejected", "tunnels"]
 """The lists that there are of an ALT."""
 
+AltOrderKind = Literal["rehome", "switch-provider"]
+
 ALT_LISTS: Final[tuple[AltList, ...]] = get_args(AltList)
 
 
@@ -31,6 +33,49 @@ class AltTraceQuestion(msgspec.Struct, frozen=True, tag="alt-trace"):
     """Which way do Map-Requests for this EID (packed) take?"""
 
     eid: bytes
+
+
+class AltOrder(msgspec.Struct, frozen=True, tag="alt-order"):
+    """Begin a planned operation, or with ``dry_run`` say what it would do.
+
+    kind: "rehome" of two tunnels (the present one, the new one), or
+    "switch-provider" of one site. eid: to probe with (packed); None lets the node
+    choose. wait_seconds: for each thing that others have to do. uid, pid: who gave the order, as the system knows the other end of the
+    Unix socket. Declined with "no-alt" or "order-refused".
+    """
+
+    kind: AltOrderKind
+    names: list[str]
+    instance_id: int
+    eid: bytes | None
+    wait_seconds: int
+    dry_run: bool
+    uid: int
+    pid: int
+
+
+class AltOperationQuestion(msgspec.Struct, frozen=True, tag="alt-operation"):
+    """How does the last operation stand? Declined with "no-operation" where there was none."""
+
+
+class AltStepRow(msgspec.Struct, frozen=True):
+    """One step. state: "planned", "under-way", "done" or "failed". outcome: what was found."""
+
+    name: str
+    purpose: str
+    state: str
+    outcome: str
+
+
+class AltOperationRow(msgspec.Struct, frozen=True, tag="alt-operation"):
+    """An operation. state: as of its steps, or "undone", or "broken" where that failed too."""
+
+    kind: str
+    subject: str
+    instance_id: int
+    state: str
+    outcome: str
+    steps: list[AltStepRow]
 
 
 class AltPeerRow(msgspec.Struct, frozen=True, tag="peer"):

@@ -13,7 +13,12 @@ from mapsys.core.resolution import Resolution
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.eid import EidPrefix, Family
 from mapsys.query_alt import AltDeclined, Overlaid, alt_answer
-from mapsys.query_alt_rows import AltQuestion, AltTraceQuestion
+from mapsys.query_alt_rows import (
+    AltOperationQuestion,
+    AltOrder,
+    AltQuestion,
+    AltTraceQuestion,
+)
 from mapsys.query_events import Eventful, changes, events
 from mapsys.query_events_rows import ChangesQuestion, EventsQuestion
 from mapsys.query_explain import Explaining, explained, history
@@ -144,7 +149,7 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return await measures(source)
             case SiteStatesQuestion():
                 return await site_states(question, source)
-            case AltQuestion() | AltTraceQuestion():
+            case AltQuestion() | AltTraceQuestion() | AltOrder() | AltOperationQuestion():
                 return await alt_answer(question, source)
             case PollerQuestion():
                 return source.poller() or Declined("no-poller", "no poller: section is configured")

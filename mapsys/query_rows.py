@@ -10,7 +10,15 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from mapsys.query_alt_rows import AltPage, AltQuestion, AltTraceQuestion, AltTraceRow
+from mapsys.query_alt_rows import (
+    AltOperationQuestion,
+    AltOperationRow,
+    AltOrder,
+    AltPage,
+    AltQuestion,
+    AltTraceQuestion,
+    AltTraceRow,
+)
 from mapsys.query_events_rows import ChangesPage, ChangesQuestion, EventsPage, EventsQuestion
 from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
 from mapsys.query_keys_rows import ForgetNonce, KeysPage, KeysQuestion, NonceForgotten
@@ -91,6 +99,8 @@ Question = (
     | PollerQuestion
     | AltQuestion
     | AltTraceQuestion
+    | AltOrder
+    | AltOperationQuestion
     | EventsQuestion
     | ChangesQuestion
 )
@@ -234,6 +244,7 @@ Answer = (
     | PollerRow
     | AltPage
     | AltTraceRow
+    | AltOperationRow
     | EventsPage
     | ChangesPage
     | Declined

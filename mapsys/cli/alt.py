@@ -1,4 +1,4 @@
-"""``mapsys alt``: neighbours, routes, aggregates, refusals, tunnels, and the way of an EID."""
+"""``mapsys alt``: the lists that there are of an ALT, and the way of an EID."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from mapsys.cli.alt_orders import operation, rehome, switch_provider
 from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.exits import ExitCode
 from mapsys.cli.output import Column, Item, field, output_option, print_item, print_items
@@ -137,7 +138,7 @@ SUMMARIES: Final = {
 
 @click.group()
 def alt() -> None:
-    """Show the ALT: neighbours, routes, aggregates, refusals, tunnels, the way of an EID."""
+    """Show the ALT, trace an EID over it, re-home its tunnels, switch a site's provider."""
 
 
 def _instance_option(default: int | None) -> Callable[[Command], Command]:
@@ -164,8 +165,8 @@ def _list_command(what: str) -> click.Command:
     return show
 
 
-for _what in COLUMNS:
-    alt.add_command(_list_command(_what))
+for _command in (*map(_list_command, COLUMNS), rehome, switch_provider, operation):
+    alt.add_command(_command)
 
 
 @alt.command()

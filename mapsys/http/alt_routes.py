@@ -9,7 +9,7 @@ import msgspec
 from mapsys.http import alt, alt_views
 from mapsys.http.formats import LIST_MEDIA
 from mapsys.http.problem import Problem
-from mapsys.http.route import EID, INSTANCE_ID, PAGING, Route
+from mapsys.http.route import EID, INSTANCE_ID, PAGING, Role, Route
 from mapsys.query_alt_rows import AltList
 
 _LISTS: Final[tuple[tuple[AltList, str, type[msgspec.Struct]], ...]] = (
@@ -42,5 +42,38 @@ ALT: Final = (
         parameters=(EID, INSTANCE_ID),
         problems=(Problem.NO_ALT, Problem.NOT_TRACEABLE, Problem.INVALID_EID),
     ),
+    Route(
+        "/api/v1/alt/operation",
+        alt.alt_operation,
+        "How the last planned operation stands.",
+        alt_views.AltOperationView,
+        problems=(Problem.NO_ALT, Problem.NO_OPERATION),
+    ),
+    *(
+        Route(
+            f"/api/v1/alt/{kind}",
+            handler,
+            summary,
+            alt_views.AltOperationView,
+            method="POST",
+            body=body,
+            problems=(
+                Problem.NO_ALT,
+                Problem.ORDER_REFUSED,
+                Problem.INVALID_EID,
+                Problem.NOT_OVER_TCP,
+            ),
+            role=Role.ADMIN,
+        )
+        for kind, handler, summary, body in (
+            ("rehome", alt.alt_rehome, "Put another tunnel in a tunnel's place.", alt.RehomeBody),
+            (
+                "switch-provider",
+                alt.alt_switch_provider,
+                "Switch a site's provider, as far as this node is concerned.",
+                alt.SwitchBody,
+            ),
+        )
+    ),
 )
-"""What there is to see of the ALT."""
+"""What there is to see of the ALT, and what can be ordered."""

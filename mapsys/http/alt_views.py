@@ -12,6 +12,7 @@ from mapsys.query_alt_rows import (
     AltAggregateRow,
     AltDelegationRow,
     AltHopRow,
+    AltOperationRow,
     AltPeerRow,
     AltRejectedRow,
     AltRouteRow,
@@ -123,6 +124,26 @@ class AltTunnelView(msgspec.Struct, frozen=True):
     dropped: dict[str, int]
 
 
+class AltStepView(msgspec.Struct, frozen=True):
+    """One step of an operation; state: planned, under-way, done or failed."""
+
+    name: str
+    purpose: str
+    state: str
+    outcome: str
+
+
+class AltOperationView(msgspec.Struct, frozen=True):
+    """An operation; state: as of its steps, or undone, or broken."""
+
+    kind: str
+    subject: str
+    instance_id: int
+    state: str
+    outcome: str
+    steps: list[AltStepView]
+
+
 class HopView(msgspec.Struct, frozen=True):
     """One node on the way; what is null was not told.
 
@@ -174,6 +195,12 @@ def alt_view(row: AltRow) -> AltView:
             return AltRejectedView(**{**_with_prefix(row, "prefix"), "delegation": delegation})
         case AltTunnelRow():
             return AltTunnelView(**_fields(row))
+
+
+def operation_view(row: AltOperationRow) -> AltOperationView:
+    """An operation."""
+    steps = [AltStepView(**_fields(step)) for step in row.steps]
+    return AltOperationView(**{**_fields(row), "steps": steps})
 
 
 def trace_view(row: AltTraceRow) -> TraceView:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 from typing import Final
 
 import msgspec
@@ -11,14 +9,12 @@ from aiohttp import web
 
 from mapsys.http.api import QUERY_CLIENT, json_response
 from mapsys.http.problem import Problem, ProblemError
+from mapsys.http.unix_peer import unix_peer
 from mapsys.http.views import ALGORITHM_NAMES, timestamp
 from mapsys.query_client import QueryDeclined
 from mapsys.query_keys_rows import ForgetNonce, KeyRow, KeysPage, KeysQuestion, NonceForgotten
 
 XTR_ID_OCTETS: Final = 16
-
-_PEER: Final = struct.Struct("iII")
-"""Process, user and group id, as the system gives them for the other end of a Unix socket."""
 
 _DECLINED: Final = {
     "unknown-site": Problem.UNKNOWN_SITE,
@@ -79,7 +75,7 @@ async def keys(request: web.Request) -> web.Response:
 
 async def forget_nonce(request: web.Request) -> web.Response:
     """Forget the nonce of an xTR; over the Unix socket only, whose mode says who may."""
-    pid, uid = _peer(request)
+    pid, uid = unix_peer(request, "mapsys key")
     order = ForgetNonce(
         site=request.match_info["name"],
         key_id=_key_id(request.match_info["key_id"]),
@@ -99,18 +95,6 @@ async def forget_nonce(request: web.Request) -> web.Response:
 def _problem(declined: QueryDeclined) -> Exception:
     problem = _DECLINED.get(declined.reason)
     return declined if problem is None else ProblemError(problem, str(declined))
-
-
-def _peer(request: web.Request) -> tuple[int, int]:
-    """Process and user id at the other end. Raises ProblemError where it came by TCP."""
-    connection = None if request.transport is None else request.transport.get_extra_info("socket")
-    if connection is None or connection.family != socket.AF_UNIX:
-        raise ProblemError(
-            Problem.NOT_OVER_TCP, "use http.sock in the state folder: 'mapsys key' does"
-        )
-    octets = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-    pid, uid, _gid = _PEER.unpack(octets)
-    return pid, uid
 
 
 def _key_id(text: str) -> int:

@@ -29,6 +29,8 @@ class Problem(Enum):
     NO_NONCE = ("no-nonce", 404, "No nonce is remembered")
     NO_POLL_RESULTS = ("no-poll-results", 404, "The poller has found nothing yet")
     NO_ALT = ("no-alt", 404, "There is no ALT of this instance-ID")
+    NO_OPERATION = ("no-operation", 404, "No operation was begun yet")
+    ORDER_REFUSED = ("order-refused", 409, "The operation cannot be begun")
     NOT_TRACEABLE = ("not-traceable", 400, "The way of this EID cannot be traced")
     NOT_OVER_TCP = ("not-over-tcp", 403, "This is taken at the Unix socket only")
     NOT_DONE = ("not-done", 503, "The daemon could not do it, and changed nothing")

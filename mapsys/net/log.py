@@ -74,6 +74,8 @@ class Event(StrEnum):
     """Policy refused a route: instance_id, peer (none: an own one), eid, reason, delegation."""
     ALT_FAULT = "alt-fault"
     """Something of the ALT failed and is dealt with: instance_id, kind, problem."""
+    ALT_ORDER = "alt-order"
+    """An operator began an operation: kind, names, instance_id, by (user id)."""
     RECORDING = "recording"
     """Every control message is written down: file."""
     RECORDING_ENDED = "recording-ended"
