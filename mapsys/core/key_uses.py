@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mapsys.core.site import SiteKey
@@ -20,20 +21,29 @@ class KeyUse(NamedTuple):
     last_used: float
 
 
+@dataclass(slots=True)
+class _Use:
+    times: int = 0
+    last_used: float = 0.0
+
+
 class KeyUses:
     """Counts by site, key-id and secret; sites come from the configuration, so it is bounded."""
 
     def __init__(self) -> None:
-        self._uses: dict[str, dict[tuple[int, str], KeyUse]] = {}
+        self._uses: dict[str, dict[tuple[int, str], _Use]] = {}
 
     def note(self, site_name: str, key: SiteKey, secret: Key, now: float) -> None:
         """A Map-Register signed with this secret was accepted."""
         which = "next" if secret is key.next else "current"
         uses = self._uses.setdefault(site_name, {})
-        before = uses.get((key.key_id, which))
-        times = 1 if before is None else before.times + 1
-        uses[key.key_id, which] = KeyUse(key.key_id, which, times, now)
+        use = uses.get((key.key_id, which))
+        if use is None:
+            use = uses[key.key_id, which] = _Use()
+        use.times += 1
+        use.last_used = now
 
     def of(self, site_name: str) -> list[KeyUse]:
         """The uses of a site's keys, by key-id."""
-        return sorted(self._uses.get(site_name, {}).values())
+        uses = self._uses.get(site_name, {})
+        return sorted(KeyUse(*name, use.times, use.last_used) for name, use in uses.items())

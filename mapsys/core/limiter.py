@@ -82,13 +82,19 @@ class TokenBuckets:
 
 
 class Budgets:
-    """All budgets of one engine."""
+    """All budgets of one engine.
+
+    limit_requests: whether anything that is taken for a Map-Request has a limit.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.requests = TokenBuckets(limits.requests_per_source)
         self._registers = TokenBuckets(limits.registers_per_site)
         self._destinations = TokenBuckets(limits.replies_per_destination)
         self._prefixes = TokenBuckets(limits.replies_per_prefix)
+        self.limit_requests = any(
+            (limits.requests_per_source, limits.replies_per_destination, limits.replies_per_prefix)
+        )
 
     def take_register(self, site: str, own: Rate | None, now: float) -> bool:
         """Whether one more Map-Register of the site is taken. own: the site's own rate."""

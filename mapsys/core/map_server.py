@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -174,7 +174,7 @@ class MapServer:
                 Endpoint(host, question.reply_port),
                 self._local.source_towards(host, question.local),
                 repeat=Repeat.NONCE if protection is None else Repeat.NEVER,
-                admit=partial(self._admit, question.asker.host, host, prefix),
+                admit=self._admission(question.asker.host, host, prefix),
             )
         )
         return effects
@@ -219,7 +219,7 @@ class MapServer:
             Endpoint(host, CONTROL_PORT),
             self._local.source_towards(host, question.local),
             repeat=Repeat.INNER if as_it_came and security is None else Repeat.NEVER,
-            admit=partial(self._admit, question.asker.host, host, answer.eid),
+            admit=self._admission(question.asker.host, host, answer.eid),
         )
         return [Answered(answer.eid, Outcome.FORWARD.value), send]
 
@@ -235,6 +235,14 @@ class MapServer:
             ttl_minutes=TTL_NOT_REGISTERED_MINUTES,
         )
         return self._reply(question, [negative], now)
+
+    def _admission(
+        self, asker: str, destination: str, prefix: EidPrefix
+    ) -> Callable[[float], bool] | None:
+        """What a repeated answer has to ask first; None where nothing is limited."""
+        if not self._budgets.limit_requests:
+            return None
+        return partial(self._admit, asker, destination, prefix)
 
     def _admit(self, asker: str, destination: str, prefix: EidPrefix, now: float) -> bool:
         return self._budgets.requests.take(asker, now) and self._budgets.take_reply(

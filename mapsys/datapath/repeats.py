@@ -33,8 +33,8 @@ _NO_CHECKSUM: Final = 0xFFFF  # no sum modulo 65,535 has this value
 _IPV4_NONCE: Final = 4 + 20 + 8 + 4
 _IPV6_NONCE: Final = 4 + 40 + 8 + 4
 _BARE_NONCE: Final = 4
-_IPV4_SUMS = Struct(">8xH4xH14xH4xQ").unpack_from
-_IPV6_SUMS = Struct(">50xH4xQ").unpack_from
+_IPV4_PARTS = Struct(">8sH4sH14sH4sQ").unpack_from
+_IPV6_PARTS = Struct(">50sH4sQ").unpack_from
 
 Key = tuple[bytes, str, int, Endpoint]
 """Octets that have to be equal, source host and port (0: any), local address.
@@ -183,14 +183,14 @@ def _fingerprint(data: bytes) -> tuple[bytes, int, int] | None:
     if first & 0xF8 != ENCAPSULATED << 4 or length < _IPV4_NONCE + 8:
         return None
     if data[4] == 0x45 and data[13] == _UDP:
-        identification, header_sum, udp_sum, nonce = _IPV4_SUMS(data)
-        octets = data[:8] + data[10:14] + data[16:30] + data[32:36] + data[44:]
+        head, identification, ttl, header_sum, addresses, udp_sum, flags, nonce = _IPV4_PARTS(data)
+        octets = head + ttl + addresses + flags + data[44:]
         header = (identification + header_sum) % 65_535 << 16
         datagram = (nonce + udp_sum) % 65_535 if udp_sum else _NO_CHECKSUM
         return octets, header | datagram, _IPV4_NONCE
     if data[4] >> 4 == 6 and data[10] == _UDP and length >= _IPV6_NONCE + 8:
-        udp_sum, nonce = _IPV6_SUMS(data)
-        octets = data[:50] + data[52:56] + data[64:]
+        head, udp_sum, flags, nonce = _IPV6_PARTS(data)
+        octets = head + flags + data[64:]
         datagram = (nonce + udp_sum) % 65_535 if udp_sum else _NO_CHECKSUM
         return octets, datagram, _IPV6_NONCE
     return None

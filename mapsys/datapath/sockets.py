@@ -85,11 +85,13 @@ class Sockets:
         ipv6 = is_ipv6(destination.host)
         loopback = is_loopback(destination.host)
         way = source, ipv6, loopback
-        if way not in self._routes:
+        try:
+            return self._routes[way]
+        except KeyError:
             if len(self._routes) >= ROUTES_LIMIT:
                 self._routes.clear()
-            self._routes[way] = self._find_route(*way)
-        return self._routes[way]
+            found = self._routes[way] = self._find_route(*way)
+            return found
 
     def _find_route(self, source: Endpoint | None, ipv6: bool, loopback: bool) -> Route | None:
         if (
