@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, MutableSequence
 from itertools import islice
+from typing import Final
 
 from mapsys.change_log import (
     Change,
@@ -35,6 +36,11 @@ from mapsys.subscriptions import Subscriptions
 from mapsys.superseded import Superseded
 from mapsys.table import PrefixTable
 
+_Viewed = tuple[int, Mapping]
+_NOTHING_VIEWED: Final = (-1, Mapping(EidPrefix(0, Family.IPV4, 0, 0), b"", ()))
+"""The first slot and the view last made of it, until something changes: whoever asks
+for a mapping mostly asks for what lies inside it as well."""
+
 
 class PureStore:
     """Implements :class:`mapsys.store.Store`, where the verbs are described."""
@@ -52,6 +58,7 @@ class PureStore:
         self.subscriptions = Subscriptions(self._log.append)
         self.moves = Moves(self._log.append)
         self._ticket = 1
+        self._viewed: _Viewed = _NOTHING_VIEWED
 
     def __len__(self) -> int:
         return len(self._held)
@@ -76,6 +83,7 @@ class PureStore:
         self._log.append(packed)
 
     def _put(self, change: Put, deadline: float) -> None:
+        self._viewed = _NOTHING_VIEWED
         eid, registrant, _, digest, record, details, published = change
         first = self._table.get(eid)
         slot = None if first is None else self._held.find(first, registrant)
@@ -118,6 +126,7 @@ class PureStore:
         return True
 
     def _withdraw(self, change: Withdraw) -> None:
+        self._viewed = _NOTHING_VIEWED
         eid, registrant, published = change
         first, slot = self._find(eid, registrant)
         if first is None or slot is None:
@@ -154,6 +163,7 @@ class PureStore:
         _, slot = self._find(eid, registrant)
         if slot is None:
             return None
+        self._viewed = _NOTHING_VIEWED
         before = self._held.digest(slot)
         self._deadlines.set(slot, deadline)
         self._held.set_digest(slot, digest)
@@ -191,12 +201,16 @@ class PureStore:
         return None if first is None else self._view(eid, first)
 
     def _view(self, eid: EidPrefix, first: int) -> Mapping:
+        if self._viewed[0] == first:
+            return self._viewed[1]
         held = self._held.read(first, eid)
         registrations = [self._registration(first, held)]
         for slot in self._held.after(first):
             registrations.append(self._registration(slot, self._held.read(slot, eid)))
         registrations.sort()
-        return Mapping(eid, held.published or b"", tuple(registrations))
+        view = Mapping(eid, held.published or b"", tuple(registrations))
+        self._viewed = first, view
+        return view
 
     def _registration(self, slot: int, held: Contribution) -> Registration:
         _, registrant, record, details, _ = held

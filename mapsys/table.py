@@ -208,10 +208,12 @@ class _Plane(Generic[V]):
 
     def exact(self, key: int) -> tuple[int, int] | None:
         """Block and index of a key."""
-        found = self._last_up_to(key)
-        if found is None or self.keys[found[0]][found[1]] != key:
+        block = bisect_right(self.firsts, key) - 1
+        if block < 0:
             return None
-        return found
+        keys = self.keys[block]
+        index = bisect_right(keys, key) - 1
+        return (block, index) if keys[index] == key else None
 
     def _last_up_to(self, key: int) -> tuple[int, int] | None:
         """Block and index of the greatest key that is not above this one."""

@@ -43,7 +43,11 @@ class Address(ABC):
 def require_size(octets: bytes, size: int, what: str) -> None:
     """Raise ValueError unless a field of fixed size has it."""
     if len(octets) != size:
-        raise ValueError(f"{what} has {size} octets, not {len(octets)}")
+        raise _wrong_size(octets, size, what)
+
+
+def _wrong_size(octets: bytes, size: int, what: str) -> ValueError:
+    return ValueError(f"{what} has {size} octets, not {len(octets)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Ipv4(Address):
     packed: bytes
 
     def __post_init__(self) -> None:
-        require_size(self.packed, 4, "an IPv4 address")
+        if len(self.packed) != 4:
+            raise _wrong_size(self.packed, 4, "an IPv4 address")
 
     @property
     def text(self) -> str:
@@ -79,7 +84,8 @@ class Ipv6(Address):
     packed: bytes
 
     def __post_init__(self) -> None:
-        require_size(self.packed, 16, "an IPv6 address")
+        if len(self.packed) != 16:
+            raise _wrong_size(self.packed, 16, "an IPv6 address")
 
     @property
     def text(self) -> str:
