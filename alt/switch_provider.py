@@ -1,8 +1,9 @@
-"""Switching a site's provider, a node at a time: those above, the new provider, the old one.
+"""Switching a site's provider, a node at a time: the new provider, those above, the old one.
 
-The configuration file already holds the delegations as they are to be. Each node
-goes over to them, sees to it that the site is reached as it should be, and goes
-back where it is not.
+The configuration file already holds the delegations as they are to be. The new
+provider announces the site first, which those above refuse until they go by the
+new delegations themselves; they have it then at once. Each node sees to it that the
+site is reached as it should be, and goes back where it is not.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
-from alt.delegation import Delegation, Delegations
-from alt.effects import Local
+from alt.delegation import Delegation
+from alt.effects import Local, Via
 from alt.model import AltConfig
 from alt.node_instance import AltInstance
 from alt.operation import (
@@ -58,7 +59,7 @@ def plan_switching(running: AltConfig, wanted: AltConfig, site: str, today: date
     had = {one.block: one for one in running.delegations}
     wants = {one.block: one for one in wanted.delegations}
     changed = [block for block in {**had, **wants} if had.get(block) != wants.get(block)]
-    blocks = tuple(block for block in changed if _holder(had, wants, block) == site)
+    blocks = tuple(block for block in changed if block in wants and wants[block].holder == site)
     if not blocks:
         raise OperationRefusedError(f"the file changes no delegation of {site}")
     for block in changed:
@@ -93,13 +94,6 @@ def _part(
     if parts == {(False, False)}:
         return Part.ABOVE
     raise OperationRefusedError("this node gains and keeps or loses providing at once; one by one")
-
-
-def _holder(
-    had: dict[EidPrefix, Delegation], wants: dict[EidPrefix, Delegation], block: EidPrefix
-) -> str:
-    held = wants.get(block) or had[block]
-    return held.holder
 
 
 def _differ_in_cap(had: Delegation | None, wants: Delegation | None) -> bool:
@@ -157,7 +151,7 @@ def _own_steps(plan: Switching, instance: AltInstance, wait_seconds: float) -> l
         return _steps_of_new(plan, instance, wait_seconds)
     if plan.part is Part.OLD:
         return _steps_of_old(plan, instance)
-    return []
+    return _steps_above(plan, instance, wait_seconds)
 
 
 def _steps_of_new(plan: Switching, instance: AltInstance, wait_seconds: float) -> list[Step]:
@@ -193,6 +187,30 @@ def _parents_told_of(plan: Switching, instance: AltInstance) -> Callable[[], set
     return told
 
 
+def _steps_above(plan: Switching, instance: AltInstance, wait_seconds: float) -> list[Step]:
+    providers = _new_providers(plan)
+
+    def ways() -> list[str | None]:
+        """Who leads to each block; None where nobody but the old provider does."""
+        found: list[str | None] = []
+        for block in plan.blocks:
+            target = instance.fib.get(block)
+            via = instance.router.peers.get(target.tunnel) if isinstance(target, Via) else None
+            is_new = via is not None and via.tunnel.neighbor in providers
+            found.append(via.tunnel.neighbor if via is not None and is_new else None)
+        return found
+
+    async def accepted() -> str:
+        await wait_for(
+            lambda: None not in ways(),
+            wait_seconds,
+            f"a route to {plan.site} by {' or '.join(sorted(providers))}",
+        )
+        return f"requests go to {', '.join(sorted({str(name) for name in ways()}))}"
+
+    return [Step("accepted", f"accept {plan.site} from the new provider", accepted)]
+
+
 def _steps_of_old(plan: Switching, instance: AltInstance) -> list[Step]:
     async def moved() -> str:
         for block in plan.blocks:
@@ -209,26 +227,14 @@ def _steps_of_old(plan: Switching, instance: AltInstance) -> list[Step]:
 
 
 def _expected(plan: Switching, here: str) -> Callable[[Hop], bool]:
-    """Where the way may end: at a Map-Server that serves the site, and not at the old provider."""
-    after = Delegations(plan.after.delegations)
-    providers = {name for block in plan.blocks for name in _providers(after, block)}
-
-    def served(hop: Hop) -> bool:
-        if hop.does != "site":
-            return False
-        match plan.part:
-            case Part.NEW:
-                return hop.node == here
-            case Part.OLD:
-                return hop.node in providers
-        return True
-
-    return served
+    """Where the way may end: at the Map-Server of a new provider."""
+    providers = {here} if plan.part is Part.NEW else _new_providers(plan)
+    return lambda hop: hop.does == "site" and hop.node in providers
 
 
-def _providers(delegations: Delegations, block: EidPrefix) -> tuple[str, ...]:
-    delegation = delegations.exactly(block)
-    return () if delegation is None else delegation.providers
+def _new_providers(plan: Switching) -> set[str]:
+    delegations = {one.block: one for one in plan.after.delegations}
+    return {name for block in plan.blocks for name in delegations[block].providers}
 
 
 def _host(prefix: EidPrefix) -> EidPrefix:

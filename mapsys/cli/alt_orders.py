@@ -90,9 +90,9 @@ def switch_provider(
     """Do this node's part where SITE goes to another provider.
 
     The configuration file already has the delegations as they are to be. First at the
-    parents, then at the new provider, where the site has to register, last at the old
-    one. Each sees to it that SITE is reached; where it is not, its delegations stay as
-    they were: exit code 1.
+    new provider, where SITE has to register; then at those above; last at the old
+    provider. Each sees to it that SITE is reached; where it is not, its delegations
+    stay as they were: exit code 1.
     """
     body = {"site": site, **_common(instance_id, wait, dry_run)}
     _follow(api(state, url), "/api/v1/alt/switch-provider", body)

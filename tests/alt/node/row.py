@@ -112,8 +112,31 @@ alt:
          inner6: "fd00:a17::15/127", role: parent, peer-as: 65101, hold-time: 9s}}
 """
 
-TEMPLATES = {"arin": ARIN, "mspa": MSPA, "mr1": MR1}
-NUMBERS = {"arin": 1, "mspa": 2, "mr1": 3}
+MSPB = """\
+node: {node}
+state: {state}
+control: {{listen: ["192.0.2.4:4342"]}}
+map-server: {{rate-limits: off}}
+sites:
+  - name: site-one
+    keys: [{{id: 1, algorithm: hmac-sha-256-128, secret: {secret}}}]
+    eids: [{{prefix: 198.18.1.0/24, accept-more-specifics: true}}]
+    notify-port: source
+alt:
+  - name: mspb
+    as: 65202
+    router-id: 10.254.0.12
+    level: msp
+    blocks: [198.18.8.0/21]
+    backend: userspace
+{delegations}
+    tunnels:
+      - {{name: arin, remote: 192.0.2.1, key: 1009, inner: 10.255.0.19/31,
+         role: parent, peer-as: 65101, hold-time: 9s}}
+"""
+
+TEMPLATES = {"arin": ARIN, "mspa": MSPA, "mr1": MR1, "mspb": MSPB}
+NUMBERS = {"arin": 1, "mspa": 2, "mr1": 3, "mspb": 4}
 
 
 class AltDaemon:
@@ -265,12 +288,14 @@ def until(holds: Callable[[], bool], otherwise: Callable[[], str]) -> None:
 
 
 class Row:
-    """The network and its three daemons; an ITR and an ETR have namespaces of their own."""
+    """The network and its daemons; an ITR and an ETR have namespaces of their own."""
 
-    def __init__(self, net: Underlay, folder: Path) -> None:
+    def __init__(
+        self, net: Underlay, folder: Path, names: tuple[str, ...] = ("arin", "mspa", "mr1")
+    ) -> None:
         self.net = net
         run = f"{os.getpid() % 10_000}{os.urandom(2).hex()}"
-        self.spaces = {name: net.add(number) for name, number in NUMBERS.items()}
+        self.spaces = {name: net.add(NUMBERS[name]) for name in names}
         self.early: Answer | None = None
         """What the Map-Resolver said before it had heard from its parent."""
         self.itr = net.add(21)
@@ -283,14 +308,16 @@ class Row:
         return self.nodes[name]
 
     def start(self, but: str = "") -> None:
-        """All three, with their sessions. but: the one that runs already."""
+        """All of them, with their sessions. but: the one that runs already."""
         others = [node for name, node in self.nodes.items() if name != but]
         for node in others:
             node.launch()
         for node in others:
             node.wait_until_ready()
-        for name, peer in (("arin", "mspa"), ("arin", "mr1"), ("mspa", "arin"), ("mr1", "arin")):
-            self.nodes[name].wait_for("alt-peer-up", peer=peer)
+        for name in self.nodes:
+            if name != "arin":
+                self.nodes[name].wait_for("alt-peer-up", peer="arin")
+                self.nodes["arin"].wait_for("alt-peer-up", peer=name)
 
     def ask(self, eid: str, *, patience: float = 2.0, count: int = 3) -> Answer | None:
         """What the Map-Resolver answers at the ITR's place; None for silence."""
