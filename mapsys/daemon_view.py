@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 import mapsys
-from mapsys.config.dump import dump
+from mapsys.config.dump import dump, shown
 from mapsys.config.model import Config, PollerConfig
 from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Engine
@@ -26,6 +28,7 @@ from mapsys.net.capabilities import effective_capabilities
 from mapsys.net.shell import Shell
 from mapsys.nonce_orders import NonceOrders
 from mapsys.query_alt import AltSource
+from mapsys.query_config_rows import ConfigRow
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_measures import histogram_row, samples
@@ -149,6 +152,11 @@ class DaemonView:
             per_site=self._config.metrics.per_site,
             polled=self._config.poller is not None,
         )
+
+    def configuration(self) -> ConfigRow:
+        """What the node is told, its sites apart."""
+        settings = msgspec.json.encode(shown(self._config))
+        return ConfigRow(self._config_hash, len(self._config.sites), settings)
 
     def poller(self) -> PollerRow | None:
         """What the poller is to do; None where there is none."""

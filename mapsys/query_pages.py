@@ -19,6 +19,7 @@ from mapsys.query_alt_rows import (
     AltQuestion,
     AltTraceQuestion,
 )
+from mapsys.query_config_rows import ConfigQuestion, ConfigRow
 from mapsys.query_events import Eventful, changes, events
 from mapsys.query_events_rows import ChangesQuestion, EventsQuestion
 from mapsys.query_explain import Explaining, explained, history
@@ -101,6 +102,9 @@ class QuerySource(Explaining, KeySource, Eventful, Overlaid, Protocol):
     def measures(self) -> MeasuresRow:
         """Histograms and gauges."""
 
+    def configuration(self) -> ConfigRow:
+        """What the node is told, its sites apart."""
+
     def poller(self) -> PollerRow | None:
         """What the poller is to do; None where there is none."""
 
@@ -153,6 +157,8 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return await alt_answer(question, source)
             case PollerQuestion():
                 return source.poller() or Declined("no-poller", "no poller: section is configured")
+            case ConfigQuestion():
+                return source.configuration()
             case EventsQuestion():
                 return await events(question, source)
             case ChangesQuestion():

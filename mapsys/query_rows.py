@@ -19,6 +19,7 @@ from mapsys.query_alt_rows import (
     AltTraceQuestion,
     AltTraceRow,
 )
+from mapsys.query_config_rows import ConfigQuestion, ConfigRow
 from mapsys.query_events_rows import ChangesPage, ChangesQuestion, EventsPage, EventsQuestion
 from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
 from mapsys.query_keys_rows import ForgetNonce, KeysPage, KeysQuestion, NonceForgotten
@@ -103,6 +104,7 @@ Question = (
     | AltOperationQuestion
     | EventsQuestion
     | ChangesQuestion
+    | ConfigQuestion
 )
 
 
@@ -247,5 +249,6 @@ Answer = (
     | AltOperationRow
     | EventsPage
     | ChangesPage
+    | ConfigRow
     | Declined
 )

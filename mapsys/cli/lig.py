@@ -34,25 +34,12 @@ from mapsys.lig import (
     asked_eid,
     inner_source,
 )
-from mapsys.record_view import LocatorView, RecordView, eid_text, plain_text, record_view
+from mapsys.lig_result import LigResult, lig_result
+from mapsys.record_view import LocatorView, RecordView, eid_text, plain_text
 
 SELF: Final = ("self", "self6")
 
 DATAGRAM_LIMIT: Final = 65_535
-
-
-class LigResult(msgspec.Struct, frozen=True):
-    """What a query found; the same in every output form."""
-
-    eid: str
-    instance_id: int
-    map_resolver: str
-    map_replier: str
-    rtt_seconds: float
-    requests_sent: int
-    negative: bool
-    record: RecordView
-    others: list[RecordView]
 
 
 ROWS: Final = (
@@ -158,7 +145,7 @@ def lig(
         )
         talk = output == "table" and not brief
         answer = _asked_over(listener, question, talk)
-    result = _result(question, answer)
+    result = lig_result(question.eid, question.map_resolver, answer)
     if brief:
         _print_brief(result)
     elif talk:
@@ -234,21 +221,6 @@ def _asked_over(listener: socket.socket, question: Question, talk: bool) -> Answ
         f"no Map-Reply from {resolver.host} port {resolver.port} after"
         f" {query.requests_sent} Map-Requests; is it a Map-Resolver, and may it answer to"
         f" {question.itr_rloc} port {question.source_port}?"
-    )
-
-
-def _result(question: Question, answer: Answer) -> LigResult:
-    eid = asked_eid(question.eid)
-    return LigResult(
-        eid=eid_text(eid),
-        instance_id=eid.instance_id,
-        map_resolver=question.map_resolver.host,
-        map_replier=answer.map_replier.host,
-        rtt_seconds=round(answer.rtt_seconds, 6),
-        requests_sent=answer.requests_sent,
-        negative=answer.is_negative,
-        record=record_view(answer.record),
-        others=[record_view(one) for one in answer.others],
     )
 
 

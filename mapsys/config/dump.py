@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 import yaml
 
 from mapsys.config.model import Config
 from mapsys.config.schema import Plain
+from mapsys.config.secret import HIDDEN
 from mapsys.config.top import TOP
 
 _FLOW_COLUMNS: Final = 88
@@ -29,6 +31,20 @@ def dump(config: Config) -> str:
     return yaml.serialize(
         _node(TOP.write(config)), Dumper=_Dumper, allow_unicode=True, width=10_000
     )
+
+
+def shown(config: Config) -> dict[str, Plain]:
+    """Every setting but the sites as plain values, by section, for whoever may look.
+
+    Secrets by file name or ``***``; a token's hash as ``***`` too.
+    """
+    http = config.http
+    if http is not None:
+        tokens = tuple(dataclasses.replace(one, hash=HIDDEN) for one in http.tokens)
+        http = dataclasses.replace(http, tokens=tokens)
+    plain = TOP.write(dataclasses.replace(config, http=http, sites=()))
+    assert isinstance(plain, dict)
+    return {key: value for key, value in plain.items() if key != "sites"}
 
 
 def _node(plain: Plain | None) -> yaml.Node:

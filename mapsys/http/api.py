@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiohttp import ETag, web
@@ -16,6 +16,7 @@ from mapsys.http.event_stream import event_id
 from mapsys.http.lists import answer_list
 from mapsys.http.problem import Problem, ProblemError
 from mapsys.http.views import (
+    ConfigView,
     RegistrationView,
     SiteView,
     lookup_view,
@@ -24,6 +25,7 @@ from mapsys.http.views import (
     status_view,
 )
 from mapsys.query_client import QueryClient, QueryDeclined
+from mapsys.query_config_rows import ConfigQuestion, ConfigRow
 from mapsys.query_events_rows import ChangesPage, ChangesQuestion
 from mapsys.query_rows import (
     LookupQuestion,
@@ -103,6 +105,13 @@ async def lookup(request: web.Request) -> web.Response:
     eid = parameters.eid(request.match_info["eid"], within)
     row = await request.app[QUERY_CLIENT].ask(LookupQuestion(eid.pack()), LookupRow)
     return json_response(lookup_view(row))
+
+
+async def config(request: web.Request) -> web.Response:
+    """The configuration in effect, its sites apart; secrets are not shown."""
+    row = await request.app[QUERY_CLIENT].ask(ConfigQuestion(), ConfigRow)
+    settings: dict[str, Any] = msgspec.json.decode(row.settings)
+    return json_response(ConfigView(row.config_hash, row.sites, settings))
 
 
 def json_response(body: msgspec.Struct, status: int = 200) -> web.Response:

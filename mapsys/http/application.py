@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from mapsys.http.event_hub import EVENT_HUB, EventHub
 from mapsys.http.event_stream import MEDIA as STREAM
 from mapsys.http.guard import guarded
 from mapsys.http.limits import BODY_OCTETS_LIMIT, ConnectionLimits
+from mapsys.http.map_requests import QUERIES, QUERIES_LIMIT
 from mapsys.http.metrics import HTTP_METRICS, POLL_RESULTS, HttpMetrics
 from mapsys.http.openapi import DOCUMENT, document
 from mapsys.http.poller import DUMPS
@@ -49,6 +51,7 @@ def application(client: QueryClient, state: Path, access: Access) -> web.Applica
     app[HTTP_METRICS] = HttpMetrics()
     app[POLL_RESULTS] = ResultsFile(state)
     app[DUMPS] = Dumps(state)
+    app[QUERIES] = asyncio.Semaphore(QUERIES_LIMIT)
     app[LIMITS] = []
     app[DOORKEEPER] = Doorkeeper(access)
     app[EVENT_HUB] = EventHub(QueryClient(state / QUERY_SOCKET_NAME))

@@ -59,7 +59,7 @@ class Doorkeeper:
             raise ProblemError(
                 Problem.FORBIDDEN,
                 f"this takes the role {route.role.name.lower()}; {identity.name} has"
-                f" {identity.role.name.lower()}",
+                f" {identity.role.name.lower()}; http.sock in the state folder asks nobody",
             )
         if identity.sites is not None and not route.tenants:
             raise ProblemError(

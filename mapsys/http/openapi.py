@@ -93,7 +93,7 @@ def _operation(route: Route, by_struct: dict[type[msgspec.Struct], Json], compon
     }
     if route.body is not None:
         operation["requestBody"] = {
-            "required": False,
+            "required": any(one.required for one in msgspec.structs.fields(route.body)),
             "content": {JSON: {"schema": by_struct[route.body]}},
         }
     return operation

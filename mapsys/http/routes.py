@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapsys.http import api, explain, health, keys, metrics, openapi, poller
+from mapsys.http import api, explain, health, keys, map_requests, metrics, openapi, poller
 from mapsys.http.alt_routes import ALT
 from mapsys.http.event_routes import EVENTS
 from mapsys.http.explain_views import ExplainView, HistoryView
@@ -28,10 +28,17 @@ from mapsys.http.route import (
     Role,
     Route,
 )
-from mapsys.http.views import LookupView, RegistrationView, SiteView, StatusView
+from mapsys.http.views import ConfigView, LookupView, RegistrationView, SiteView, StatusView
+from mapsys.lig_result import LigResult
 
 STATE: Final = (
     Route("/api/v1/status", api.status, "How the daemon is.", StatusView),
+    Route(
+        "/api/v1/config",
+        api.config,
+        "The configuration in effect, its sites apart; secrets are not shown.",
+        ConfigView,
+    ),
     Route(
         "/api/v1/sites",
         api.sites,
@@ -99,6 +106,25 @@ EIDS: Final = (
     ),
 )
 """What is known about one EID."""
+
+QUERIES: Final = (
+    Route(
+        "/api/v1/map-requests",
+        map_requests.map_requests,
+        "Ask a Map-Resolver for an EID, as an ITR would, and tell what came.",
+        LigResult,
+        method="POST",
+        body=map_requests.MapRequestBody,
+        problems=(
+            Problem.INVALID_EID,
+            Problem.UNKNOWN_MAP_RESOLVER,
+            Problem.UNSUPPORTED_MEDIA,
+            Problem.TOO_MANY_QUERIES,
+            Problem.NO_MAP_REPLY,
+        ),
+    ),
+)
+"""What asks the network; it changes nothing, so whoever may look may ask."""
 
 ORDERS: Final = (
     Route(
@@ -200,4 +226,4 @@ OWN: Final = (
 )
 """About this process and its interface."""
 
-ROUTES: Final = (*STATE, *EIDS, *EVENTS, *ORDERS, *POLLER, *ALT, *OWN, *PAGE)
+ROUTES: Final = (*STATE, *EIDS, *EVENTS, *QUERIES, *ORDERS, *POLLER, *ALT, *OWN, *PAGE)

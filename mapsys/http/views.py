@@ -6,7 +6,7 @@ Times are RFC 3339 in UTC; a field that is None was not known or does not apply.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -120,6 +120,17 @@ class LookupView(msgspec.Struct, frozen=True):
     eid_prefix: str | None
     record: RecordView | None
     registrations: list[RegistrationView]
+
+
+class ConfigView(msgspec.Struct, frozen=True):
+    """``/api/v1/config``: what is in effect, defaults included, in the words of the file.
+
+    sites: how many there are; ``/api/v1/sites`` has them. settings: by section.
+    """
+
+    config_hash: str
+    sites: int
+    settings: dict[str, Any]
 
 
 def status_view(row: StatusRow, unix_now: float) -> StatusView:

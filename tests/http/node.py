@@ -33,6 +33,7 @@ from mapsys.net.log import open_log
 from mapsys.nonce_orders import NonceOrders
 from mapsys.query import SOCKET_NAME, QueryServer, serve
 from mapsys.query_alt import AltSource
+from mapsys.query_config_rows import ConfigRow
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_measures_rows import HistogramRow, MeasuresRow, PollerRow, SampleRow
@@ -140,6 +141,9 @@ class Node:
             per_site=self.per_site,
             polled=self.poller_row is not None,
         )
+
+    def configuration(self) -> ConfigRow:
+        return ConfigRow("0123abcd", len(self.sites), b'{"node":"ms1.example"}')
 
     def poller(self) -> PollerRow | None:
         return self.poller_row

@@ -28,5 +28,12 @@ schemathesis.openapi.format(
 
 @schemathesis.hook
 def filter_case(_context: Any, case: Any) -> bool:
-    """OpenAPI has no words for a parameter that is allowed together with another one only."""
-    return not case.query or "match" not in case.query or "prefix" in case.query
+    """OpenAPI has no words for what depends on another parameter, or on the configuration."""
+    if case.query and "match" in case.query and "prefix" not in case.query:
+        return False
+    body = case.body
+    if not isinstance(body, dict) or "eid" not in body:
+        return True
+    # The node is silent about what lies outside of its authority, and knows no other resolver.
+    answered = str(body["eid"]).startswith("198.18.") and body.get("instance_id", 0) == 0
+    return answered and body.get("map_resolver") is None
