@@ -4,6 +4,7 @@
     192.0.2.3         192.0.2.1                           192.0.2.2
     Map-Resolver      transit                             Map-Server of site-one, site-two
 
+arin has a second tunnel to mspa, mspa-b, whose other end is not configured.
 site-one holds 198.18.1.0/24, site-two 198.18.2.0/24 and 2001:db8:e002::/48.
 """
 
@@ -63,6 +64,8 @@ alt:
     tunnels:
       - {{name: mspa, remote: 192.0.2.2, key: 1006, inner: 10.255.0.12/31,
          inner6: "fd00:a17::c/127", role: child, peer-as: 65201, hold-time: 9s}}
+      - {{name: mspa-b, neighbor: mspa, remote: 192.0.2.2, key: 1016, inner: 10.255.0.32/31,
+         role: child, peer-as: 65201, hold-time: 9s}}
       - {{name: mr1, remote: 192.0.2.3, key: 1010, inner: 10.255.0.20/31,
          inner6: "fd00:a17::14/127", role: child, peer-as: 65301, hold-time: 9s}}
 """

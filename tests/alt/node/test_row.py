@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mapsys.wire.records import Action
-from tests.alt.data.lab import in_namespace, socket_in, underlay
+from tests.alt.data.lab import in_namespace, socket_in
 from tests.alt.node.row import (
     PATIENCE_SECONDS,
     RESOLVER,
@@ -31,22 +31,6 @@ pytestmark = [pytest.mark.netns, pytest.mark.ability("tun"), pytest.mark.ability
 
 HELPER_CAPABILITIES = 1 << 12 | 1 << 13 | 1 << 21
 """CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN."""
-
-
-@pytest.fixture(scope="module")
-def row(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Row]:
-    """The Map-Resolver first and alone: what it says then is tested below."""
-    with underlay() as net:
-        made = Row(net, tmp_path_factory.mktemp("row"))
-        try:
-            made["mr1"].start()
-            made.early = made.ask("198.18.200.1", patience=0.5, count=1)
-            made.start(but="mr1")
-            yield made
-            assert [node.stop() for node in made.nodes.values()] == [0, 0, 0]
-        finally:
-            made.close()
-        assert not {node.overlay for node in made.nodes.values()} & namespaces()
 
 
 @contextmanager
@@ -198,7 +182,11 @@ def test_a_trace_names_every_hop_and_its_matching_prefix(row: Row) -> None:
 
 def test_lists_show_every_node_as_it_is(row: Row) -> None:
     peers = {p["name"]: p for p in row["arin"].shown("alt", "peers")}
-    assert {(p["role"], p["state"]) for p in peers.values()} == {("child", "up")}
+    assert {(name, p["role"], p["state"]) for name, p in peers.items()} == {
+        ("mspa", "child", "up"),
+        ("mspa-b", "child", "down"),
+        ("mr1", "child", "up"),
+    }
     assert peers["mspa"]["complete"] == ["ipv4", "ipv6"]
     assert peers["mspa"]["accepted"] == 2
     blocks = {a["eid_prefix"]: a for a in row["arin"].shown("alt", "aggregates")}

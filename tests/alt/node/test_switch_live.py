@@ -10,7 +10,12 @@ import pytest
 from tests.alt.data.lab import underlay
 from tests.alt.node.row import SECRET, AltDaemon, Row, run_command
 
-pytestmark = [pytest.mark.netns, pytest.mark.ability("tun"), pytest.mark.ability("raw-gre")]
+pytestmark = [
+    pytest.mark.netns,
+    pytest.mark.slow,
+    pytest.mark.ability("tun"),
+    pytest.mark.ability("raw-gre"),
+]
 
 TUNNEL_AT_ARIN = """\
       - {name: mspb, remote: 192.0.2.4, key: 1009, inner: 10.255.0.18/31, role: child,

@@ -6,37 +6,18 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.alt.data.lab import underlay
 from tests.alt.node.row import AltDaemon, Row, run_command, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.ability("tun"), pytest.mark.ability("raw-gre")]
 
-SECOND_AT_ARIN = """\
-      - {name: mspa-b, neighbor: mspa, remote: 192.0.2.2, key: 1016, inner: 10.255.0.32/31,
-         role: child, peer-as: 65201, hold-time: 9s}
-"""
 OLD_AT_MSPA = "      - {name: arin, "
 NEW_AT_MSPA = """\
       - {name: arin-b, neighbor: arin, remote: 192.0.2.1, key: KEY, inner: 10.255.0.33/31,
          role: parent, peer-as: 65101, hold-time: 9s}
 """
-
-
-@pytest.fixture(scope="module")
-def row(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Row]:
-    with underlay() as net:
-        made = Row(net, tmp_path_factory.mktemp("rehome"))
-        try:
-            made["arin"].configure(change=lambda text: text + SECOND_AT_ARIN)
-            made.start()
-            yield made
-            assert [node.stop() for node in made.nodes.values()] == [0, 0, 0]
-        finally:
-            made.close()
 
 
 def with_new_tunnel(key: int) -> str:
