@@ -23,6 +23,7 @@ _AREA_OF_FOLDER: Final[dict[str, str]] = {
     "alt/lab": "pilot network",
     "cli": "operators",
     "http": "operators",
+    "page": "operators",
     "poller": "operators",
     "config": "operators",
     "speed": "speed",

@@ -202,12 +202,13 @@ class Xtr:
         key: Key = KEY,
         rloc: str = "192.0.2.9",
         xtr_id: bytes | None = None,
+        ttl: int = 1440,
     ) -> bytes:
         """Send a Map-Register that asks for a Map-Notify and proxy replies."""
         self.nonce += 1
         eid, mask_len = from_eid_prefix(EidPrefix.parse(prefix))
         locator = RlocRecord(ip_address(rloc), 1, 100, 255, 0)
-        record = EidRecord(1440, eid, mask_len, (locator,), authoritative=True)
+        record = EidRecord(ttl, eid, mask_len, (locator,), authoritative=True)
         message = MapRegister(
             self.nonce,
             1,

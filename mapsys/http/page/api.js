@@ -27,10 +27,20 @@ export async function get(path, parameters = {}, signal = null) {
   return (await ask(BASE + target(path, parameters), {}, signal)).json();
 }
 
+/** The same; null where the API answers with the problem of this name. */
+export async function getUnless(slug, path, parameters = {}, signal = null) {
+  try {
+    return await get(path, parameters, signal);
+  } catch (error) {
+    if (error.slug === slug) return null;
+    throw error;
+  }
+}
+
 /** What comes back on posting a body as JSON. */
-export async function post(path, body, patience = PATIENCE_MILLISECONDS) {
+export async function post(path, body, signal = null) {
   const options = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  return (await ask(BASE + path, options, null, patience)).json();
+  return (await ask(BASE + path, options, signal)).json();
 }
 
 /** The pages of a list, one after the other: {items, next, ...}. */
@@ -53,12 +63,6 @@ export async function all(path, parameters = {}, signal = null) {
 /** Text at a path of this server, outside of the API. */
 export async function text(path) {
   return (await ask(path, {}, null)).text();
-}
-
-/** The paths that this server has, from its own description. */
-export async function servedPaths() {
-  const description = await (await ask("openapi.json", {}, null)).json();
-  return new Set(Object.keys(description.paths));
 }
 
 /** A response whose body is read as it comes. */

@@ -22,9 +22,10 @@ class Connection extends EventTarget {
   status = null;
   #timer = null;
 
+  /** Begin; what comes back is fulfilled after the first look, whatever it found. */
   start() {
     window.addEventListener("online", () => this.lookNow());
-    this.lookNow();
+    return this.#look();
   }
 
   /** Do not wait for the next look. */

@@ -7,6 +7,11 @@ export function count(number) {
   return NUMBER.format(number);
 }
 
+/** "1 site", "12,345 sites" */
+export function counted(number, one, many = `${one}s`) {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}
+
 /** Seconds as "45 s", "3 min", "5 h 12 min", "8 d 3 h". */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));

@@ -25,6 +25,7 @@ class LiveEvents extends EventTarget {
   /** Read on until the page is left. */
   async start() {
     for (;;) {
+      if (connection.state !== "live") await nextStatus();
       try {
         await this.#read();
       } catch (error) {
@@ -36,7 +37,6 @@ class LiveEvents extends EventTarget {
   }
 
   async #read() {
-    if (connection.state !== "live") return;
     this.#lastId ??= await someTimeAgo();
     const silence = new AbortController();
     let timer = setTimeout(() => silence.abort(), SILENCE_MILLISECONDS);
@@ -75,6 +75,10 @@ class LiveEvents extends EventTarget {
     this.state = state;
     this.dispatchEvent(new Event("change"));
   }
+}
+
+function nextStatus() {
+  return new Promise((came) => connection.addEventListener("status", came, { once: true }));
 }
 
 /** The id of an event some way back, so that the log does not begin empty. */

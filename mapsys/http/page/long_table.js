@@ -100,17 +100,19 @@ export class LongTable {
     const focus = this.#focused();
     const wanted = this.#rows.slice(first, end).map((row, index) => this.#rowNode(row, first + index));
     const stays = new Set(wanted);
-    for (const node of [...this.#body.children]) {
-      if (node !== this.#above && node !== this.#below && !stays.has(node)) node.remove();
-    }
+    // Room first, then what comes, then what goes: were the list shorter in between than
+    // where it is scrolled to, the browser would scroll back.
+    setHeight(this.#above, first);
+    setHeight(this.#below, this.#rows.length - end);
     let place = this.#above;
     for (const node of wanted) {
       if (place.nextSibling !== node) place.after(node);
       place = node;
     }
+    for (const node of [...this.#body.children]) {
+      if (node !== this.#above && node !== this.#below && !stays.has(node)) node.remove();
+    }
     for (const [key, { node }] of this.#shown) if (!stays.has(node)) this.#shown.delete(key);
-    setHeight(this.#above, first);
-    setHeight(this.#below, this.#rows.length - end);
     if (focus !== null && this.#focused() === null) this.#focusRow(this.#indexOf(focus));
     if (end === this.#rows.length) this.#nearEnd();
   }
@@ -145,6 +147,7 @@ export class LongTable {
     const focused = this.#focused();
     const from = focused === null ? Math.ceil(this.node.scrollTop / ROW_PIXELS) - 1 : this.#indexOf(focused);
     const to = Math.max(0, Math.min(this.#rows.length - 1, from + step(this.#rowsInSight() - 2)));
+    this.#render(); // rows that came just now make room to scroll to
     this.#scrollTo(to);
     this.#render();
     this.#focusRow(to);

@@ -1,13 +1,12 @@
 /** Starts the page: its head, and the view that the address names. */
 
-import { isFailure, useToken } from "./api.js";
+import { useToken } from "./api.js";
 import { connection } from "./connection.js";
 import { link, make } from "./dom.js";
-import { clock, count, duration } from "./format.js";
+import { clock, counted, duration } from "./format.js";
 import { liveEvents } from "./live_events.js";
 import { badge, labelled } from "./parts.js";
 import { address, currentRoute, eidAddress } from "./routes.js";
-import { readServed } from "./served.js";
 import { startTheme } from "./theme.js";
 import { View } from "./view.js";
 import * as alt from "./views/alt.js";
@@ -41,7 +40,7 @@ function showView() {
   current?.stop();
   const route = currentRoute();
   current = viewOf(route).open(route);
-  document.title = `${current.title} - ${connection.status?.node ?? "mapsys"}`;
+  showTitle();
   PARTS.main.replaceChildren(current.node);
   for (const one of PARTS.views.querySelectorAll("a")) {
     if (one.hash.split("/")[1] === (route.parts[0] ?? "")) one.setAttribute("aria-current", "page");
@@ -64,14 +63,18 @@ const unknown = {
   },
 };
 
+function showTitle() {
+  document.title = `${current?.title ?? "Status"} - ${connection.status?.node ?? "mapsys"}`;
+}
+
 function showNode() {
   const { node, version, roles, ready, degraded, uptime_seconds: uptime, sites: siteCount, registrations: held } = connection.status;
-  document.title = `${current.title} - ${node}`;
+  showTitle();
   PARTS.node.replaceChildren(
     make("strong", {}, node),
     badge(ready ? "ready" : "not ready", ready ? "good" : "bad"),
     degraded.length ? badge("degraded", "doubtful") : "",
-    make("span", { class: "facts-line" }, `mapsys ${version}, ${roles.join(", ")}, up ${duration(uptime)}, ${count(siteCount)} sites, ${count(held)} registrations`),
+    make("span", { class: "facts-line" }, `mapsys ${version}, ${roles.join(", ")}, up ${duration(uptime)}, ${counted(siteCount, "site")}, ${counted(held, "registration")}`),
   );
 }
 
@@ -100,15 +103,6 @@ function tokenForm(why) {
   return make("form", { class: "banner", onsubmit }, make("p", { role: "alert" }, why), labelled("Token", field), make("button", { type: "submit" }, "Use it"));
 }
 
-/** Where the server is away the banner says so, and it is asked again when it is back. */
-async function learnServed() {
-  try {
-    await readServed();
-  } catch (error) {
-    if (!isFailure(error)) throw error;
-  }
-}
-
 async function start() {
   startTheme(PARTS.theme);
   PARTS.views.append(...VIEWS.map(([name, title]) => link(address(name ? [name] : []), title)));
@@ -119,15 +113,13 @@ async function start() {
   });
   connection.addEventListener("status", showNode);
   connection.addEventListener("change", showConnection);
-  connection.addEventListener("healed", learnServed);
-  await learnServed();
+  await connection.start();
   window.addEventListener("hashchange", () => {
     showView();
     PARTS.main.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   });
   showView();
-  connection.start();
   liveEvents.start();
 }
 

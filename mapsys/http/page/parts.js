@@ -72,9 +72,12 @@ export function part(title, ...children) {
   return make("section", { class: "part", "aria-label": title }, make("h2", {}, title), ...children);
 }
 
-/** A labelled control. */
+let labels = 0;
+
+/** A control with its label. */
 export function labelled(text, control) {
-  return make("label", {}, make("span", {}, text), control);
+  control.id = `labelled-${(labels += 1)}`;
+  return make("div", { class: "field" }, make("label", { for: control.id }, text), control);
 }
 
 /** A choice of words. options: [value, text] each. */

@@ -2,11 +2,11 @@
 
 import { get, path } from "../api.js";
 import { column } from "../columns.js";
+import { connection } from "../connection.js";
 import { link, make } from "../dom.js";
 import { ago, clock, milliseconds, until } from "../format.js";
 import { badge, eidLink, labelled, locatorLine, part, record, siteLink } from "../parts.js";
 import { address, eidAddress } from "../routes.js";
-import { served } from "../served.js";
 import { facts, table } from "../table.js";
 import { View } from "../view.js";
 
@@ -73,7 +73,7 @@ export function open({ parts: [, eid], query }) {
     FRESH_MILLISECONDS,
     (event) => event.eid_prefix !== null,
   );
-  if (served.has("/api/v1/alt/trace/{eid}")) view.body.append(trace(view, eid, parameters));
+  if (connection.status?.roles.includes("alt")) view.body.append(trace(view, eid, parameters));
   return view;
 }
 

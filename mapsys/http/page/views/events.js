@@ -2,7 +2,7 @@
 
 import { column } from "../columns.js";
 import { make } from "../dom.js";
-import { clock, count } from "../format.js";
+import { clock, counted } from "../format.js";
 import { liveEvents } from "../live_events.js";
 import { LongTable } from "../long_table.js";
 import { badge, choice, eidLink, labelled, siteLink } from "../parts.js";
@@ -64,7 +64,7 @@ export function open({ query }) {
     }
     const chosen = liveEvents.items.filter((one) => kind.value === "" || one.kind === kind.value);
     list.setRows(chosen);
-    said.textContent = `${count(chosen.length)} events, newest first; ${SAID[liveEvents.state]}`;
+    said.textContent = `${counted(chosen.length, "event")}, newest first; ${SAID[liveEvents.state]}`;
   }
 
   view.hear(liveEvents, "events", show);

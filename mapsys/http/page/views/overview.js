@@ -40,10 +40,10 @@ export function open() {
   const cards = make("div", { class: "cards" });
   const rest = make("div");
   view.body.append(cards, rest);
-  let found = [];
+  let found = null;
 
   const show = () => {
-    if (connection.status === null) return;
+    if (connection.status === null || found === null) return;
     cards.replaceChildren(...cardsOf(connection.status, found));
     rest.replaceChildren(...partsOf(connection.status, found));
   };

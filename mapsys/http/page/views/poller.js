@@ -1,6 +1,6 @@
 /** What the poller found: EIDs that are answered silently, wrongly, slowly or in different ways. */
 
-import { all, get } from "../api.js";
+import { all, get, getUnless } from "../api.js";
 import { column } from "../columns.js";
 import { make } from "../dom.js";
 import { ago, count, duration, milliseconds } from "../format.js";
@@ -26,7 +26,7 @@ const COLUMNS = [
   column("Flags", (one) => (one.flags.length ? make("span", {}, one.flags.map((flag) => badge(flag))) : badge("as it should be", "good"))),
   column("Site", (one) => siteLink(one.site), { narrow: false }),
   column("Expected", (one) => one.expected ?? "-", { narrow: false }),
-  column("Heard", (one) => one.heard.map(heard).join("; "), { kind: "wide", narrow: false }),
+  column("Heard", heard, { kind: "wide", narrow: false }),
 ];
 
 export function open({ query }) {
@@ -44,10 +44,10 @@ export function open({ query }) {
     const wanted = flag.value;
     const cycle = await get("poller", { limit: 1 }, signal);
     const items = await all("poller", { flag: wanted }, signal);
-    const difference = await get("poller/dumps/latest/diff", {}, signal);
+    const difference = await getUnless("no-poll-results", "poller/dumps/latest/diff", {}, signal);
     top.replaceChildren(summary(cycle));
     list.setRows(items);
-    lines.textContent = difference.lines.join("\n") || "Nothing is different.";
+    lines.textContent = difference === null ? "There is no dump yet." : difference.lines.join("\n") || "Nothing is different.";
     rest.hidden = false;
   }, FRESH_MILLISECONDS);
   return view;
@@ -65,5 +65,6 @@ function summary(cycle) {
 }
 
 function heard(one) {
-  return `${one.answer} from ${one.map_resolver} after ${milliseconds(one.rtt_seconds)}`;
+  const answers = one.heard.map((each) => `${each.answer} from ${each.map_resolver} after ${milliseconds(each.rtt_seconds)}`);
+  return make("span", { title: answers.join("\n") }, answers.join("; "));
 }

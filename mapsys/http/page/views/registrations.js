@@ -3,7 +3,7 @@
 import { pages } from "../api.js";
 import { column } from "../columns.js";
 import { make } from "../dom.js";
-import { ago, count, until } from "../format.js";
+import { ago, counted, until } from "../format.js";
 import { LongTable } from "../long_table.js";
 import { choice, eidLink, labelled, locatorLine, siteLink } from "../parts.js";
 import { rememberQuery } from "../routes.js";
@@ -72,15 +72,16 @@ export function open({ query }) {
     const now = reading;
     if (now === null || now.done || now.busy) return;
     now.busy = true;
+    let done = true; // after a failure there is nothing to read on from
     await view.attempt(async () => {
-      const { value, done } = await now.pages.next();
-      now.done = done || value.next === null;
-      if (!done) now.items = now.items.concat(value.items);
+      const { value } = await now.pages.next();
+      now.items = now.items.concat(value.items);
+      done = value.next === null;
     });
-    now.busy = false;
+    Object.assign(now, { done, busy: false });
     if (now !== reading) return;
     list.setRows(now.items);
-    said.textContent = `${count(now.items.length)} registrations${now.done ? "" : " so far; scroll on for more"}`;
+    said.textContent = `${counted(now.items.length, "registration")}${now.done ? "" : " so far; scroll on for more"}`;
   }
 
   view.every(AGE_MILLISECONDS, () => list.refresh());

@@ -1,12 +1,11 @@
 /** What somebody should look at: the node, its sites, the ALT and the poller in one list. */
 
-import { all, get } from "../api.js";
+import { all, getUnless } from "../api.js";
 import { connection } from "../connection.js";
 import { link, make } from "../dom.js";
-import { ago, count } from "../format.js";
+import { ago, count, counted } from "../format.js";
 import { badge } from "../parts.js";
 import { address, siteAddress } from "../routes.js";
-import { served } from "../served.js";
 import { siteList } from "../site_list.js";
 import { View } from "../view.js";
 
@@ -25,7 +24,7 @@ export function open() {
   const show = () => {
     const findings = [...ofNode(connection.status), ...elsewhere, ...ofSites(siteList.sites)];
     list.replaceChildren(...findings.map(({ tone, about, says }) => make("li", {}, badge(about, tone), " ", says)));
-    said.textContent = findings.length ? `${count(findings.length)} findings` : "Nothing to look at.";
+    said.textContent = findings.length ? counted(findings.length, "finding") : "Nothing to look at.";
   };
   view.hear(connection, "status", show);
   view.hear(siteList, "change", show);
@@ -49,11 +48,11 @@ function ofNode(status) {
       findings.push({ tone: "doubtful", about: "receive buffer", says });
     }
     if (one.drops) {
-      findings.push({ tone: "bad", about: "receive buffer", says: `${count(one.drops)} datagrams found no room at ${one.host} port ${one.port}` });
+      findings.push({ tone: "bad", about: "receive buffer", says: `${counted(one.drops, "datagram")} found no room at ${one.host} port ${one.port}` });
     }
   }
   if (status.failed_reloads) {
-    findings.push({ tone: "doubtful", about: "reload", says: `${count(status.failed_reloads)} configurations were refused since the start` });
+    findings.push({ tone: "doubtful", about: "reload", says: `${counted(status.failed_reloads, "configuration")} refused since the start` });
   }
   return findings;
 }
@@ -64,33 +63,30 @@ function ofSites(sites) {
   const silent = sites.filter((site) => site.state === "unregistered");
   return [
     ...refused.slice(0, SHOWN).map((site) => ({ tone: "bad", about: "refused", says: [link(siteAddress(site.name), site.name), `, ${ago(site.last_refusal.at)}: ${site.last_refusal.detail}; ${site.last_refusal.what_to_do}`] })),
-    ...more(refused, "refused", "sites met a refusal"),
-    ...more(partial, "partial", "sites are registered in part", 0),
-    ...more(silent, "unregistered", "sites are not registered", 0),
+    ...more(refused, "refused", "met a refusal"),
+    ...more(partial, "partial", "registered in part", 0),
+    ...more(silent, "unregistered", "not registered", 0),
   ];
 }
 
 function more(sites, state, says, shown = SHOWN) {
   if (sites.length <= shown) return [];
   const tone = state === "partial" ? "doubtful" : "bad";
-  return [{ tone, about: state, says: link(address(["sites"], { state }), `${count(sites.length)} ${says}`) }];
+  return [{ tone, about: state, says: link(address(["sites"], { state }), `${counted(sites.length, "site")} ${says}`) }];
 }
 
 async function ofAlt(signal) {
-  if (!served.has("/api/v1/alt/peers") || !connection.status?.roles.includes("alt")) return [];
+  if (!connection.status?.roles.includes("alt")) return [];
   const [peers, rejected] = [await all("alt/peers", {}, signal), await all("alt/rejected", {}, signal)];
   return [
     ...peers.filter((peer) => peer.state !== "up").map((peer) => ({ tone: "bad", about: `session ${peer.state}`, says: link(address(["alt"]), `${peer.neighbor}, ${peer.role}${peer.why === null ? "" : `: ${peer.why}`}`) })),
-    ...(rejected.length ? [{ tone: "doubtful", about: "refused routes", says: link(address(["alt"]), `${count(rejected.length)} routes on the ALT are against policy`) }] : []),
+    ...(rejected.length ? [{ tone: "doubtful", about: "refused routes", says: link(address(["alt"]), `${counted(rejected.length, "route")} on the ALT against policy`) }] : []),
   ];
 }
 
 async function ofPoller(signal) {
-  const cycle = await get("poller", { limit: 1 }, signal).catch((error) => {
-    if (error.slug === "no-poll-results") return null;
-    throw error;
-  });
+  const cycle = await getUnless("no-poll-results", "poller", { limit: 1 }, signal);
   if (cycle === null) return [];
   const flagged = Object.entries(cycle.flagged).filter(([, number]) => number);
-  return flagged.map(([flag, number]) => ({ tone: "doubtful", about: flag, says: link(address(["poller"], { flag }), `${count(number)} polled EIDs`) }));
+  return flagged.map(([flag, number]) => ({ tone: "doubtful", about: flag, says: link(address(["poller"], { flag }), counted(number, "polled EID")) }));
 }
