@@ -40,8 +40,9 @@ class AltOrder(msgspec.Struct, frozen=True, tag="alt-order"):
 
     kind: "rehome" of two tunnels (the present one, the new one), or
     "switch-provider" of one site. eid: to probe with (packed); None lets the node
-    choose. wait_seconds: for each thing that others have to do. uid, pid: who gave the order, as the system knows the other end of the
-    Unix socket. Declined with "no-alt" or "order-refused".
+    choose. wait_seconds: for each thing that others have to do. uid, pid: who gave
+    the order, as the system knows the other end of the Unix socket. Declined with
+    "no-alt" or "order-refused".
     """
 
     kind: AltOrderKind
