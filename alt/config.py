@@ -325,7 +325,7 @@ def _today() -> date:
 
 
 class Instances(ListOf[AltConfig]):
-    """The section; an instance-ID is that of one entry only."""
+    """The section; an instance-ID is that of one entry only, and so is the far end of a tunnel."""
 
     def read(self, value: Value) -> tuple[AltConfig, ...]:
         instances = super().read(value)
@@ -336,7 +336,21 @@ class Instances(ListOf[AltConfig]):
                     f"two entries are of instance-ID {config.instance_id}; give each its own"
                 )
             seen.add(config.instance_id)
+        _check_ends(value, instances)
         return instances
+
+
+def _check_ends(value: Value, instances: tuple[AltConfig, ...]) -> None:
+    """All instances share the underlay: what comes from it belongs to one tunnel of one of them."""
+    owners: dict[tuple[str, int], int] = {}
+    for number, config in enumerate(instances):
+        for place, tunnel in enumerate(config.tunnels):
+            owner = owners.setdefault((tunnel.remote, tunnel.key), number)
+            if owner != number:
+                value.at(number, "tunnels", place, "remote").fault(
+                    f"instance-ID {instances[owner].instance_id} has a tunnel to {tunnel.remote}"
+                    f" with key {tunnel.key} as well; give one of them another key"
+                )
 
 
 ALT: Final = Instances(Instance(_today), at_least=1, name="ALT instances")

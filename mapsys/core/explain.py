@@ -246,6 +246,8 @@ def _about_elsewhere(answer: Resolution, facts: Facts) -> Iterator[Reason]:
     known = (
         "outside authority" if bound is None else f"inside authority {bound}, but known elsewhere"
     )
+    if answer.why is Why.NOT_YET:
+        known = f"inside authority {bound}, but the routes of the ALT are not complete yet"
     yield Reason(Topic.AUTHORITY, f"it is {known}")
     if facts.has_alt(answer.eid.instance_id):
         text = f"the Map-Request goes onto the ALT of instance-ID {answer.eid.instance_id}"

@@ -137,6 +137,15 @@ def test_what_goes_onto_the_alt_is_said_to() -> None:
     assert "nobody to ask" in said(world, "[8]172.16.0.1", Topic.ANSWER)[-1]
 
 
+def test_what_may_not_be_denied_yet_is_said_to_wait_for_the_alts_routes() -> None:
+    world = World()
+    world.engine._may_deny = lambda _eid: False
+    world.engine.reconfigure(world.engine.settings, world.now)
+    assert said(world, "10.200.0.1", Topic.AUTHORITY) == [
+        "it is inside authority 10.0.0.0/8, but the routes of the ALT are not complete yet"
+    ]
+
+
 def test_merged_former_relayed_and_static_registrations_are_told_apart() -> None:
     static = record("10.1.5.0/24", "192.0.2.66")
     world = World(sites=(site_one(static=(static,)), site_two()), rtrs=(Rtr("192.0.2.80"),))

@@ -132,6 +132,11 @@ FAULTS = [
     ("remote: 192.0.2.1\n", "remote: 198.18.1.1\n", "tunnels[0].remote: 198.18.1.1 lies in the"),
     ("lineage: [mspa]", "lineage: [ripe]", "if the site left, add mspa to lineage:"),
     ("instance-id: 7", "instance-id: 0", "two entries are of instance-ID 0"),
+    (
+        "remote: 192.0.2.1, inner: 10.255.1.13/31",
+        "remote: 192.0.2.1, key: 1006, inner: 10.255.1.13/31",
+        "alt[1].tunnels[0].remote: instance-ID 0 has a tunnel to 192.0.2.1 with key 1006",
+    ),
     ("        inner: 10.255.0.13/31\n        inner6: fd00:a17::d/127\n", "", "no address of its"),
     ("key: 1006", "key: 1006\n        local: '::1'", "is not of the family of remote: 192.0.2.1"),
 ]
