@@ -174,6 +174,9 @@ def summary(name: str, pairs: list[Pair]) -> dict[str, Any]:
         "ratio": statistics.median(ratios),
         "ratio_lowest": min(ratios),
         "ratio_highest": max(ratios),
+        "cpu_ratio": statistics.median(
+            pair.floor.cpu_microseconds / pair.server.cpu_microseconds for pair in pairs
+        ),
         "per_second": statistics.median(pair.server.per_second for pair in pairs),
         "floor_per_second": statistics.median(pair.floor.per_second for pair in pairs),
         "cpu_microseconds": statistics.median(pair.server.cpu_microseconds for pair in pairs),
@@ -187,14 +190,16 @@ def summary(name: str, pairs: list[Pair]) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]], rounds: int, seconds: float) -> str:
     """The result as a Markdown table."""
     lines = [
-        f"Medians of {rounds} rounds of {seconds:g} s; ratio: answered a second, server to echo.",
+        f"Medians of {rounds} rounds of {seconds:g} s; ratio: answered a second, server to echo; "
+        "CPU ratio: of the time for each message, echo to server.",
         "",
-        "| case | ratio (lowest to highest) | answered/s | echo/s | CPU µs | echo CPU µs | lost |",
-        "|---|---|---|---|---|---|---|",
+        "| case | ratio (lowest to highest) | CPU ratio | answered/s | echo/s "
+        "| CPU µs | echo CPU µs | lost |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {row['case']} | **{row['ratio']:.2f}** "
-        f"({row['ratio_lowest']:.2f} to {row['ratio_highest']:.2f}) "
+        f"({row['ratio_lowest']:.2f} to {row['ratio_highest']:.2f}) | {row['cpu_ratio']:.3f} "
         f"| {row['per_second']:,.0f} | {row['floor_per_second']:,.0f} "
         f"| {row['cpu_microseconds']:.1f} | {row['floor_cpu_microseconds']:.1f} "
         f"| {row['unanswered']} |"
