@@ -28,7 +28,7 @@ from mapsys.net.capabilities import effective_capabilities
 from mapsys.net.shell import Shell
 from mapsys.nonce_orders import NonceOrders
 from mapsys.query_alt import AltSource
-from mapsys.query_config_rows import ConfigRow
+from mapsys.query_config_rows import WARNINGS_LIMIT, ConfigRow
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_measures import histogram_row, samples
@@ -156,7 +156,8 @@ class DaemonView:
     def configuration(self) -> ConfigRow:
         """What the node is told, its sites apart."""
         settings = msgspec.json.encode(shown(self._config))
-        return ConfigRow(self._config_hash, len(self._config.sites), settings)
+        warnings = [str(one) for one in self._config.warnings[:WARNINGS_LIMIT]]
+        return ConfigRow(self._config_hash, len(self._config.sites), settings, warnings)
 
     def poller(self) -> PollerRow | None:
         """What the poller is to do; None where there is none."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+WARNINGS_LIMIT: Final = 100
+"""A file that says something odd of every site says it often enough."""
 
 
 class ConfigQuestion(msgspec.Struct, frozen=True, tag="config"):
@@ -10,8 +15,12 @@ class ConfigQuestion(msgspec.Struct, frozen=True, tag="config"):
 
 
 class ConfigRow(msgspec.Struct, frozen=True, tag="config"):
-    """settings: JSON of every section but ``sites``, in the words of the file; no secret."""
+    """settings: JSON of every section but ``sites``, in the words of the file; no secret.
+
+    warnings: the first of those that ``mapsys check`` prints, each in a line.
+    """
 
     config_hash: str
     sites: int
     settings: bytes
+    warnings: list[str]

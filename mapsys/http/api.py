@@ -111,7 +111,7 @@ async def config(request: web.Request) -> web.Response:
     """The configuration in effect, its sites apart; secrets are not shown."""
     row = await request.app[QUERY_CLIENT].ask(ConfigQuestion(), ConfigRow)
     settings: dict[str, Any] = msgspec.json.decode(row.settings)
-    return json_response(ConfigView(row.config_hash, row.sites, settings))
+    return json_response(ConfigView(row.config_hash, row.sites, settings, row.warnings))
 
 
 def json_response(body: msgspec.Struct, status: int = 200) -> web.Response:

@@ -126,11 +126,13 @@ class ConfigView(msgspec.Struct, frozen=True):
     """``/api/v1/config``: what is in effect, defaults included, in the words of the file.
 
     sites: how many there are; ``/api/v1/sites`` has them. settings: by section.
+    warnings: what ``mapsys check`` warns of, at most 100.
     """
 
     config_hash: str
     sites: int
     settings: dict[str, Any]
+    warnings: list[str]
 
 
 def status_view(row: StatusRow, unix_now: float) -> StatusView:

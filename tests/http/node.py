@@ -143,7 +143,7 @@ class Node:
         )
 
     def configuration(self) -> ConfigRow:
-        return ConfigRow("0123abcd", len(self.sites), b'{"node":"ms1.example"}')
+        return ConfigRow("0123abcd", len(self.sites), b'{"node":"ms1.example"}', [])
 
     def poller(self) -> PollerRow | None:
         return self.poller_row

@@ -137,6 +137,7 @@ def test_the_configuration_in_effect_is_shown(web: HttpProcess) -> None:
         "config_hash": "0123abcd",
         "sites": 2,
         "settings": {"node": "ms1.example"},
+        "warnings": [],
     }
 
 

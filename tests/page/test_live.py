@@ -77,9 +77,10 @@ def test_a_refusal_is_shown_with_its_reason_and_what_to_do(tab: Tab, etr: Xtr) -
     expect(tab.fact("From")).to_have_text(f"127.0.0.1:{etr.socket.getsockname()[1]}")
     tab.picture("site-refused")
     tab.open("review")
-    expect(tab.page.locator(".findings li", has_text="site-three")).to_contain_text(
-        "compare the secrets"
-    )
+    findings = tab.page.locator(".findings li")
+    expect(findings.filter(has_text="compare the secrets")).to_contain_text("site-three")
+    warned = findings.filter(has_text="sites[1].keys[0]")
+    expect(warned).to_contain_text("the secret is that of site 'site-one' as well")
 
 
 def test_events_appear_as_they_take_place(tab: Tab, etr: Xtr) -> None:

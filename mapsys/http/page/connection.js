@@ -1,6 +1,6 @@
 /** Whether the daemon can be asked: looked at every few seconds, told to whoever listens. */
 
-import { get, Problem, Unreachable } from "./api.js";
+import { getUnless, Problem, Unreachable } from "./api.js";
 
 const LOOK_MILLISECONDS = 3_000;
 const LOOK_WHILE_LOST_MILLISECONDS = 1_000;
@@ -10,9 +10,10 @@ const LOOK_WHILE_LOST_MILLISECONDS = 1_000;
  *
  * state: "connecting", "live", "lost", "away" (the daemon does not answer),
  * "token" (one is needed) or "denied". why: of a state that is not live. since: of
- * the state. status: the last one that came.
+ * the state. status: the last one that came; null before, and where only some sites
+ * may be seen.
  *
- * Events: "status" after each answer, "change" of the state, "healed" when it is live
+ * Events: "status" after each answer, "change" of the state or its reason, "healed" when it is live
  * again after it was not.
  */
 class Connection extends EventTarget {
@@ -36,7 +37,7 @@ class Connection extends EventTarget {
 
   async #look() {
     try {
-      this.status = await get("status");
+      this.status = await getUnless("forbidden", "status");
       this.#enter("live", "");
       this.dispatchEvent(new Event("status"));
     } catch (error) {
@@ -49,10 +50,9 @@ class Connection extends EventTarget {
 
   #enter(state, why) {
     const before = this.state;
-    this.why = why;
-    if (state === before) return;
-    this.state = state;
-    this.since = new Date();
+    if (state === before && why === this.why) return;
+    if (state !== before) this.since = new Date();
+    Object.assign(this, { state, why });
     this.dispatchEvent(new Event("change"));
     if (state === "live" && before !== "connecting") this.dispatchEvent(new Event("healed"));
   }

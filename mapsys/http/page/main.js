@@ -68,6 +68,10 @@ function showTitle() {
 }
 
 function showNode() {
+  if (connection.status === null) {
+    PARTS.node.replaceChildren(make("strong", {}, "mapsys"), make("span", { class: "facts-line" }, "some sites, by this token"));
+    return;
+  }
   const { node, version, roles, ready, degraded, uptime_seconds: uptime, sites: siteCount, registrations: held } = connection.status;
   showTitle();
   PARTS.node.replaceChildren(

@@ -1,6 +1,6 @@
-/** What somebody should look at: the node, its sites, the ALT and the poller in one list. */
+/** What somebody should look at: the node, its configuration and sites, the ALT and the poller in one list. */
 
-import { all, getUnless } from "../api.js";
+import { all, get, getUnless } from "../api.js";
 import { connection } from "../connection.js";
 import { link, make } from "../dom.js";
 import { ago, count, counted } from "../format.js";
@@ -30,7 +30,7 @@ export function open() {
   view.hear(siteList, "change", show);
   view.atEnd(siteList.follow());
   view.keepFresh(async (signal) => {
-    elsewhere = [...(await ofAlt(signal)), ...(await ofPoller(signal))];
+    elsewhere = [...(await ofConfiguration(signal)), ...(await ofAlt(signal)), ...(await ofPoller(signal))];
     show();
   }, FRESH_MILLISECONDS);
   return view;
@@ -73,6 +73,11 @@ function more(sites, state, says, shown = SHOWN) {
   if (sites.length <= shown) return [];
   const tone = state === "partial" ? "doubtful" : "bad";
   return [{ tone, about: state, says: link(address(["sites"], { state }), `${counted(sites.length, "site")} ${says}`) }];
+}
+
+async function ofConfiguration(signal) {
+  const { warnings } = await get("config", {}, signal);
+  return warnings.map((says) => ({ tone: "doubtful", about: "configuration", says }));
 }
 
 async function ofAlt(signal) {

@@ -1,6 +1,6 @@
 /** One site: its EID-Prefixes, xTRs, keys, and its last refusal with what to do. */
 
-import { get, pages, path } from "../api.js";
+import { get, getUnless, pages, path } from "../api.js";
 import { column } from "../columns.js";
 import { link, make } from "../dom.js";
 import { ago, clock, count, eidText, until } from "../format.js";
@@ -45,10 +45,10 @@ export function open({ parts: [, name] }) {
     async (signal) => {
       const [site, keys, first] = await Promise.all([
         get(path("sites", name), {}, signal),
-        get(path("sites", name, "keys"), {}, signal),
+        getUnless("forbidden", path("sites", name, "keys"), {}, signal),
         firstRegistrations(name, signal),
       ]);
-      view.body.replaceChildren(...partsOf(site, keys.items, first));
+      view.body.replaceChildren(...partsOf(site, keys, first));
     },
     FRESH_MILLISECONDS,
     (event) => event.site === name,
@@ -76,7 +76,7 @@ function partsOf(site, keys, { items, next }) {
     part("Last refusal", refusal(site.last_refusal)),
     part("EID-Prefixes", table("EID-Prefixes", EIDS, site.eids)),
     part("Registrations", table("Registrations", REGISTRATIONS, items, "None at present."), next === null ? "" : make("p", {}, `The first ${items.length}; `, every, ".")),
-    part("Keys", table("Keys", KEYS, keys)),
+    keys === null ? "" : part("Keys", table("Keys", KEYS, keys.items)),
   ];
 }
 
