@@ -21,6 +21,7 @@ from mapsys.core.resolution import Resolution
 from mapsys.core.site import SiteTable
 from mapsys.daemon_alt import DaemonAlt
 from mapsys.datapath.contract import Datapath
+from mapsys.datapath.counters import counter_name
 from mapsys.eid import EidPrefix, Family
 from mapsys.event_ring import EventRing
 from mapsys.histogram import Histogram
@@ -137,7 +138,11 @@ class DaemonView:
 
     def counters(self) -> dict[str, int]:
         """Totals since the start."""
-        return self._shell.totals()
+        over = self._engine.budgets_refused()
+        return {
+            **self._shell.totals(),
+            **{counter_name("over_budget", name): times for name, times in over.items()},
+        }
 
     def measures(self) -> MeasuresRow:
         """Histograms and gauges."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -112,6 +113,7 @@ class Engine:
         self._pubsub = PubSub(store)
         self.key_uses = KeyUses()
         self._writable = True
+        self._refused_before: Counter[str] = Counter()
         self._configure(settings)
 
     def _configure(self, settings: Settings) -> None:
@@ -191,6 +193,10 @@ class Engine:
     def sites(self) -> SiteTable:
         """The sites configured at present."""
         return self._sites
+
+    def budgets_refused(self) -> dict[str, int]:
+        """How often each budget had nothing left since the start, by its configured name."""
+        return dict(self._refused_before + Counter(self._budgets.refused()))
 
     @property
     def settings(self) -> Settings:
@@ -362,7 +368,9 @@ class Engine:
         Raises ValueError, with the old settings still in force, where two sites
         share a name or a prefix, or a static mapping is not inside its site.
         """
+        budgets = self._budgets
         self._configure(settings)
+        self._refused_before.update(budgets.refused())
         return self.settle(now)
 
     def settle(self, now: float) -> list[Effect]:

@@ -50,6 +50,8 @@ class Limits:
 class TokenBuckets:
     """One bucket for each key, in two generations so that memory stays bounded.
 
+    refused: how often there was no token, over all keys.
+
     A bucket forgotten with its generation starts full again, which only errs in
     the asker's favour.
     """
@@ -57,6 +59,7 @@ class TokenBuckets:
     def __init__(self, rate: Rate | None, table_size: int = TABLE_SIZE) -> None:
         self._rate = rate
         self._half = max(1, table_size // 2)
+        self.refused = 0
         self._young: dict[Hashable, tuple[float, float]] = {}
         self._old: dict[Hashable, tuple[float, float]] = {}
 
@@ -73,6 +76,7 @@ class TokenBuckets:
         tokens = min(rate.burst, state[0] + (now - state[1]) * rate.per_second)
         if tokens < 1:
             self._young[key] = (tokens, now)
+            self.refused += 1
             return False
         self._young[key] = (tokens - 1, now)
         return True
@@ -105,3 +109,12 @@ class Budgets:
         return self._prefixes.take((destination, prefix), now) and self._destinations.take(
             destination, now
         )
+
+    def refused(self) -> dict[str, int]:
+        """How often each budget had nothing left, by its name in the configuration."""
+        return {
+            "requests-per-source": self.requests.refused,
+            "replies-per-destination": self._destinations.refused,
+            "replies-per-prefix": self._prefixes.refused,
+            "registers-per-site": self._registers.refused,
+        }

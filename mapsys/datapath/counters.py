@@ -38,6 +38,7 @@ METRICS: Final[dict[str, Metric]] = {
     "receive_queue_dropped": Metric("Datagrams lost because a receive buffer was full."),
     "repeated": Metric("Messages dealt with by repeating an earlier answer.", ("kind",)),
     "punted": Metric("Messages handed up to the core."),
+    "over_budget": Metric("Messages for which a budget had nothing left.", ("budget",)),
     "waiting_dropped": Metric("Map-Notifies lost because too many waited for the journal."),
     "dropped": Metric("Messages that got silence.", ("type", "reason")),
     "refused": Metric("Authenticated Map-Registers that policy refused.", ("reason",)),

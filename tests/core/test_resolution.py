@@ -487,6 +487,18 @@ def test_budgets_for_requests_and_replies() -> None:
     assert drop_reason(world.ask("10.2.2.4")) == "rate-limited"
 
 
+def test_each_budget_counts_what_it_refused_also_over_a_reload() -> None:
+    world = registered(
+        record("10.1.0.0/16", "192.0.2.1"), limits=Limits(Rate(1, 3), Rate(1, 2), Rate(1, 1), None)
+    )
+    for eid in ("10.9.2.3", "10.9.2.4", "10.2.2.4", "10.9.2.3"):
+        world.ask(eid)
+    assert world.engine.budgets_refused() == {"replies-per-prefix": 1, "requests-per-source": 1}
+    world.engine.reconfigure(DEFAULTS, world.now)
+    world.ask("10.9.2.3")
+    assert world.engine.budgets_refused() == {"replies-per-prefix": 1, "requests-per-source": 1}
+
+
 def test_repeating_an_answer_takes_from_the_same_budgets() -> None:
     world = registered(
         record("10.1.0.0/16", "192.0.2.1"), limits=Limits(None, None, Rate(1, 2), None)
