@@ -103,6 +103,9 @@ def test_registrations_of_one_prefix_are_ordered_by_registrant(store: Store) -> 
 def test_withdrawing_one_of_several_leaves_the_others(store: Store, gone: bytes) -> None:
     for registrant in (ONE, TWO, THREE):
         put(store, registrant=registrant, record=registrant, published=b"three")
+    before = store.get(PREFIX)
+    assert before is not None
+    assert len(before.registrations) == 3
     assert store.withdraw(PREFIX, gone, published=b"two")
     mapping = store.get(PREFIX)
     assert mapping is not None

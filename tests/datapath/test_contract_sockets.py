@@ -161,6 +161,18 @@ def test_a_change_of_addresses_keeps_the_sockets_that_stay(on_loopback: Bench) -
         free.bind(kept)
 
 
+def test_after_a_change_of_addresses_sends_leave_by_a_socket_that_is_open(
+    on_loopback: Bench,
+) -> None:
+    peer = on_loopback.peer()
+    closed = on_loopback.address
+    on_loopback.datapath.send([Send(b"\x20before", peer.address, closed)])
+    assert peer.receive() == (b"\x20before", closed)
+    on_loopback.datapath.listen([Endpoint("127.0.0.2", 0)])
+    on_loopback.datapath.send([Send(b"\x20after", peer.address, closed)])
+    assert peer.receive() == (b"\x20after", on_loopback.address)
+
+
 def test_sends_that_the_system_refuses_are_counted_not_raised(on_loopback: Bench) -> None:
     peer = on_loopback.peer()
     on_loopback.datapath.send(
