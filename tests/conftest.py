@@ -4,6 +4,7 @@
   "not run here", and has to stand in ``not-run-allowed.txt``: else the run fails.
 - Seconds by area are printed against their budgets.
 - A process or network namespace left behind fails the run.
+- No clock decides a property: Hypothesis neither times an example nor minds slow ones.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.abilities import missing
 from tests.areas import BUDGET_SECONDS, area_of
 from tests.leftovers import SESSION_VARIABLE, leftovers, namespaces
+
+settings.register_profile("no-clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no-clock")
 
 _ALLOWED_FILE: Final = Path(__file__).with_name("not-run-allowed.txt")
 

@@ -28,7 +28,7 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(edits=edits)
 def test_a_damaged_file_is_accepted_or_refused(
     edits: list[tuple[int, int, bytes]], tmp_path: Path
