@@ -29,13 +29,19 @@ const SAID = {
 };
 
 const COLUMNS = [
-  column("When (UTC)", (one) => clock(one.at), { kind: "time" }),
+  column("When (UTC)", when, { kind: "time" }),
   column("What", (one) => badge(one.kind, TONES[one.kind] ?? "plain"), { kind: "state" }),
   column("Site", (one) => siteLink(one.site)),
   column("EID-Prefix", (one) => (one.eid_prefix === null ? "-" : eidLink(one.eid_prefix, one.instance_id)), { narrow: false }),
   column("From", (one) => one.source ?? "-", { narrow: false }),
   column("In detail", (one) => make("span", { title: one.detail }, one.detail ?? "-"), { kind: "wide", narrow: false }),
 ];
+
+/** The day is left out where there is no room. */
+function when({ at }) {
+  const [day, time] = clock(at).split(" ");
+  return make("span", {}, make("span", { class: "wide-only" }, `${day} `), time);
+}
 
 export function open({ query }) {
   const view = new View("Events");

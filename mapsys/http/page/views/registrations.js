@@ -20,7 +20,7 @@ const MATCHES = [
 
 const COLUMNS = [
   column("EID-Prefix", (one) => eidLink(one.eid_prefix, one.instance_id)),
-  column("Site", (one) => siteLink(one.site)),
+  column("Site", (one) => siteLink(one.site), { narrow: false }),
   column("xTR", (one) => one.source, { narrow: false }),
   column("Last registered", (one) => ago(one.last_seen), { kind: "time" }),
   column("Expires", (one) => until(one.expires_at), { kind: "time", narrow: false }),
