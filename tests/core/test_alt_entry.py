@@ -10,6 +10,7 @@ import pytest
 from mapsys.core.alt_entry import ALT_HOP_LIMIT, AltArrival
 from mapsys.core.effects import Answered, Datagram, Dropped, Effect, Endpoint, Inject, Send
 from mapsys.core.engine import Engine, Settings
+from mapsys.core.lisp_sec_settings import Askers, LispSecSettings, Policy, Wrapping
 from mapsys.core.questions import AltHole
 from mapsys.core.resolution import Outcome, Why
 from mapsys.eid import EidPrefix
@@ -18,9 +19,11 @@ from mapsys.table import PrefixTable
 from mapsys.wire.address import ip_address
 from mapsys.wire.ecm import Ecm
 from mapsys.wire.ip import build_ip_udp, parse_ip_udp
+from mapsys.wire.key_wrap import WrapKey
 from mapsys.wire.map_reply import MapReply
 from mapsys.wire.message import decode
 from mapsys.wire.records import Action
+from tests.core.lisp_sec_xtrs import SecureItr
 from tests.core.world import (
     DEFAULTS,
     ITR,
@@ -220,3 +223,47 @@ def test_an_unexpected_message_is_dropped_by_its_name() -> None:
     (effect,) = World().engine.handle_from_alt(came, 0.0)
     assert isinstance(effect, Dropped)
     assert (effect.message_type, effect.reason) == ("MapReply", "unexpected-type")
+
+
+# LISP-SEC across the ALT
+
+ONWARD_KEY = WrapKey(b"a key between a Map-Resolver and a Map-Server")
+
+
+def secured_arrival(eid: str, hole: AltHole | None = None) -> tuple[SecureItr, AltArrival]:
+    """A protected question as it comes to its last hop, through a Map-Resolver."""
+    itr = SecureItr()
+    lisp_sec = LispSecSettings(
+        itrs=Askers(Policy.ALLOWED, {1: WrapKey(itr.secret)}), onward=Wrapping(5, ONWARD_KEY)
+    )
+    engine = resolver("10.0.0.0/8", settings=replace(DEFAULTS, lisp_sec=lisp_sec))
+    (inject,) = of(Inject, asked(engine, itr.asks(eid)))
+    header, payload = parse_ip_udp(inject.packet)
+    came = AltArrival(payload, Endpoint(header.source, header.source_port), inject.packet, hole)
+    return itr, came
+
+
+def secured_server() -> World:
+    askers = Askers(Policy.ALLOWED, {5: ONWARD_KEY})
+    return World(map_resolver=False, lisp_sec=LispSecSettings(map_resolvers=askers))
+
+
+def test_a_protected_question_is_answered_under_the_itrs_key() -> None:
+    world = secured_server()
+    world.register(Etr(), record("10.1.0.0/16", "192.0.2.1"))
+    itr, came = secured_arrival("10.1.2.3")
+    (send,) = of(Send, world.engine.handle_from_alt(came, world.now))
+    assert send.destination == Endpoint(ITR.host, ITR_PORT)
+    (answer,), vouched = itr.believes(send.data)
+    assert str(answer.eid_prefix) == "10.1.0.0/16"
+    assert [str(prefix) for prefix in vouched.prefixes] == ["10.1.0.0/16"]
+
+
+def test_a_hole_met_by_a_protected_question_is_denied_under_the_itrs_key() -> None:
+    hole = AltHole(EidPrefix.parse("10.9.0.0/17"), Action.NATIVELY_FORWARD, 15)
+    itr, came = secured_arrival("10.9.0.1", hole)
+    world = secured_server()
+    (send,) = of(Send, world.engine.handle_from_alt(came, world.now))
+    (answer,), vouched = itr.believes(send.data)
+    assert (answer.eid_prefix, answer.action) == (hole.prefix, Action.NATIVELY_FORWARD)
+    assert [*vouched.prefixes] == [hole.prefix]
