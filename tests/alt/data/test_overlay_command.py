@@ -16,6 +16,7 @@ import pytest
 from alt.bgp.process import StartFailedError
 from alt.helped_process import HelpedProcess, start_in_overlay
 from alt.helper_client import TunnelHelper
+from alt.netns import remove_overlay
 from alt.tunnel.base import TunnelError
 from tests.alt.data.lab import WAIT_SECONDS, Underlay, underlay
 
@@ -104,7 +105,10 @@ def test_a_command_does_not_outlive_its_place(
         if how == "the helper goes":
             assert await asyncio.wait_for(process.wait(), WAIT_SECONDS) == -signal.SIGKILL
 
-    asyncio.run(scenario())
+    try:
+        asyncio.run(scenario())
+    finally:
+        remove_overlay(overlay)  # a helper that is gone leaves it to the next start
 
 
 def test_what_cannot_be_started_is_said(net: Underlay, helper: TunnelHelper) -> None:
