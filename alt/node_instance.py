@@ -30,17 +30,18 @@ from alt.effects import AltEffect, FibChange, Rejected
 from alt.fib import Fib
 from alt.helped_process import start_in_overlay
 from alt.helper_client import TunnelHelper
-from alt.model import AltConfig, Backend, Tunnel
+from alt.model import AltConfig, Backend
 from alt.netns import overlay_name
+from alt.node_denial import may_deny_hole
 from alt.node_peers import PeerStories
+from alt.node_tunnels import close_tunnels, exchange_tunnels, open_tunnels, tunnel_specs
 from alt.plane import AltPlane
 from alt.plane_carrier import PlaneCarrier
 from alt.plane_effects import Deliver, SendNegative
 from alt.reasons import IMPORT_REASONS
-from alt.roles import Role
 from alt.router import AltRouter
 from alt.tunnel.auto import BackendChoice, BackendKind, choose, make_backend
-from alt.tunnel.base import TunnelError, TunnelSpec
+from alt.tunnel.base import TunnelError
 from alt.tunnel.probe import Abilities
 from alt.tunnel.underlay import GreUnderlay
 from mapsys.eid import EidPrefix
@@ -55,9 +56,6 @@ SENDING_SECONDS: Final = 0.3
 """What it has accepted is on the wire some turns of its loop later (its speed is 0.1 s)."""
 
 SPEAKER_GONE: Final = "this node's BGP speaker is gone"
-
-SETTLING_SECONDS: Final = 60.0
-"""After the start: how long a neighbour may take to come before it counts as away."""
 
 _CHOICES: Final[dict[Backend, BackendChoice]] = {
     Backend.AUTO: "auto",
@@ -172,8 +170,7 @@ class AltInstance:
         self._carry_out(self.router.start(self._loop.time()))
         for event in sites:
             self.handle(event)
-        for tunnel in config.tunnels:
-            self._carrier.open(tunnel_spec(tunnel))
+        open_tunnels(self._carrier, tunnel_specs(config).values())
         self._speaking = asyncio.create_task(self._speaker.run(), name=f"alt {self._overlay}")
         await self._until_speaking(self._speaker, self._speaking)
         self._speaking.add_done_callback(self._speaking_ended)
@@ -208,20 +205,19 @@ class AltInstance:
         if (config.backend, config.name) != (before.backend, before.name):
             raise AltStartError("backend and name of an ALT instance change with a restart only")
         await self._speaker.check(config)
-        old = {t.name: tunnel_spec(t) for t in before.tunnels}
-        new = {t.name: tunnel_spec(t) for t in config.tunnels}
-        self._open_tunnels(new[name] for name in new if name not in old)
+        old, new = tunnel_specs(before), tunnel_specs(config)
+        open_tunnels(self.carrier, (new[name] for name in new if name not in old))
         parting = [name for name in old if new.get(name) != old[name]]
         await self._take_leave(parting)
         try:
-            self._exchange_tunnels(old, new)
+            exchange_tunnels(self.carrier, old, new)
         except TunnelError:
-            self._close_tunnels(new.keys() - old.keys())
+            close_tunnels(self.carrier, new.keys() - old.keys())
             self._adopt(before)  # those that were taken leave of are told everything again
             raise
         self._adopt(config)
         await self._speaker.reconfigure(config)
-        self._close_tunnels(old.keys() - new.keys())
+        close_tunnels(self.carrier, old.keys() - new.keys())
 
     # What comes in.
 
@@ -264,29 +260,7 @@ class AltInstance:
         return []
 
     def _may_deny_hole(self, eid: EidPrefix) -> bool:
-        """Whether the state of whoever would announce an EID below here is known.
-
-        While a session is up, after its End-of-RIB; without one, once the neighbour
-        had time to come, and its routes are no longer kept for it.
-        """
-        delegation = self.router.imports.delegations.best(eid)
-        if delegation is None:
-            return True
-        now = self._loop.time()
-        announcers = {delegation.holder, *delegation.providers}
-        for peer in self.router.peers.values():
-            tunnel = peer.tunnel
-            is_concerned = tunnel.role is Role.SIBLING or (
-                tunnel.role is Role.CHILD and tunnel.neighbor in announcers
-            )
-            if not is_concerned or eid.family not in tunnel.families:
-                continue
-            if peer.is_up:
-                if eid.family not in peer.complete:
-                    return False
-            elif peer.stale_until is not None or now < self._started_at + SETTLING_SECONDS:
-                return False
-        return True
+        return may_deny_hole(eid, self.router, self._loop.time() - self._started_at)
 
     # What goes out.
 
@@ -327,37 +301,6 @@ class AltInstance:
     def _adopt(self, config: AltConfig) -> None:
         self._delegated = _delegated(config)
         self._carry_out(self.router.reconfigure(config, _today(), self._loop.time()))
-
-    def _open_tunnels(self, specs: Iterable[TunnelSpec]) -> None:
-        """Raises TunnelError, with none of them open."""
-        opened: list[str] = []
-        try:
-            for spec in specs:
-                self.carrier.open(spec)
-                opened.append(spec.name)
-        except TunnelError:
-            self._close_tunnels(opened)
-            raise
-
-    def _exchange_tunnels(self, old: dict[str, TunnelSpec], new: dict[str, TunnelSpec]) -> None:
-        """Open anew the tunnels whose settings differ. Raises TunnelError, nothing changed."""
-        exchanged: list[str] = []
-        try:
-            for name in old.keys() & new.keys():
-                if old[name] != new[name]:
-                    self.carrier.close(name)
-                    exchanged.append(name)
-                    self.carrier.open(new[name])
-        except TunnelError:
-            for name in exchanged:
-                with contextlib.suppress(KeyError):  # the one that could not be opened
-                    self.carrier.close(name)
-                self.carrier.open(old[name])
-            raise
-
-    def _close_tunnels(self, names: Iterable[str]) -> None:
-        for name in names:
-            self.carrier.close(name)
 
     async def _take_leave(self, names: Iterable[str]) -> None:
         """Withdraw everything from neighbours whose sessions are to end for good.
@@ -424,21 +367,6 @@ class AltInstance:
 
     def _say(self, event: Event, **facts: str | None) -> None:
         self._around.log.info(event, instance_id=self.config.instance_id, **facts)
-
-
-def tunnel_spec(tunnel: Tunnel) -> TunnelSpec:
-    """What the tunnel backend needs of a tunnel."""
-    return TunnelSpec(
-        name=tunnel.name,
-        local=tunnel.local,
-        remote=tunnel.remote,
-        key=tunnel.key,
-        mtu=tunnel.mtu,
-        inner4=None if tunnel.inner is None else str(tunnel.inner),
-        inner6=None if tunnel.inner6 is None else str(tunnel.inner6),
-        checksum=tunnel.checksum,
-        sequence=tunnel.sequence,
-    )
 
 
 def _backend(config: AltConfig, abilities: Abilities) -> BackendKind:

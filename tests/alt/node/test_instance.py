@@ -24,7 +24,8 @@ from alt.effects import FibChange
 from alt.helper_client import TunnelHelper
 from alt.levels import FAMILIES
 from alt.model import AltConfig
-from alt.node_instance import SETTLING_SECONDS, AltInstance, Surroundings
+from alt.node_denial import SETTLING_SECONDS, may_deny_hole
+from alt.node_instance import AltInstance, Surroundings
 from alt.node_pages import alt_page
 from alt.rib.attributes import PathAttributes
 from alt.tunnel.underlay import GreUnderlay
@@ -227,23 +228,25 @@ def test_a_peers_row_tells_its_story() -> None:
 def test_a_delegated_hole_is_denied_once_its_holder_had_its_say() -> None:
     def scenario() -> None:
         node = Unstarted(mspa())
+        router = node.instance.router
         delegated = eid("198.18.1.5/32")  # etr1's
-        assert not node.instance._may_deny_hole(delegated), "etr1 has had no time to come"
-        node.instance._started_at -= SETTLING_SECONDS + 1
-        assert node.instance._may_deny_hole(delegated), "etr1 stays away"
+        assert not may_deny_hole(delegated, router, 0.0), "etr1 has had no time to come"
+        assert may_deny_hole(delegated, router, SETTLING_SECONDS), "etr1 stays away"
         node.up("etr1", complete=False)
-        assert not node.instance._may_deny_hole(delegated), "etr1 has not finished"
+        assert not may_deny_hole(delegated, router, SETTLING_SECONDS), "etr1 has not finished"
         node.send(EndOfRibReceived("etr1", Family.IPV4))
-        assert node.instance._may_deny_hole(delegated)
+        assert may_deny_hole(delegated, router, 0.0)
+        node.send(PeerDown("etr1", "hold timer expired", clean=False))
+        assert not may_deny_hole(delegated, router, SETTLING_SECONDS), "its routes are kept"
 
     play(scenario)
 
 
 def test_other_holes_wait_for_nobody() -> None:
     def scenario() -> None:
-        node = Unstarted(mspa())
-        assert node.instance._may_deny_hole(eid("198.18.2.5/32")), "its site registers here"
-        assert node.instance._may_deny_hole(eid("203.0.113.5/32")), "nobody holds it"
+        router = Unstarted(mspa()).instance.router
+        assert may_deny_hole(eid("198.18.2.5/32"), router, 0.0), "its site registers here"
+        assert may_deny_hole(eid("203.0.113.5/32"), router, 0.0), "nobody holds it"
 
     play(scenario)
 
