@@ -125,9 +125,11 @@ def test_a_refused_announcement_is_reported_and_not_taken_for_made(stage: Stage)
         async with stage.node(refuse="198.18.0.0/19") as node:
             await node.until(lambda: bool(node.faults), "refusal")
             assert node.faults[0][0] == "command-refused"
-            assert AnnounceRefused("mspa", eids("198.18.0.0/19")) in node.events
-            told = node.router.peers["mspa"].adj_out.told
-            assert set(told) == set(eids("2001:db8:e000::/38"))
+            refused = AnnounceRefused("mspa", eids("198.18.0.0/19"))
+            await node.until(lambda: refused in node.events, "told to the router")
+            told = node.router.peers["mspa"].adj_out
+            made = set(eids("2001:db8:e000::/38"))
+            await node.until(lambda: set(told.told) == made, "only what was made is held told")
             assert stage.starts == 1
 
     play(scenario)
