@@ -26,7 +26,7 @@ from mapsys.core.history import HistoryLimits
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
 from mapsys.core.pubsub_settings import KnownXtr, PubSubKey, PubSubSettings, Subscriber
 from mapsys.core.relay_path import Rtr
-from mapsys.core.site import EidRule, LispSite, ProxyReply, Replay, SiteKey
+from mapsys.core.site import EidRule, LispSite, LocatorOverride, ProxyReply, Replay, SiteKey
 from mapsys.lisp_sec_setup import lisp_sec_of, wrapping_of
 from mapsys.wire.address import ip_address
 from mapsys.wire.auth import Key
@@ -60,7 +60,7 @@ def settings_of(config: Config, local: tuple[Endpoint, ...], wall_offset: float)
     server = config.map_server or MapServerConfig()
     resolver = config.map_resolver
     return Settings(
-        sites=tuple(_site(site, server, wall_offset) for site in config.sites),
+        sites=tuple(site_of(site, server, wall_offset) for site in config.sites),
         local=local,
         map_server=config.map_server is not None,
         map_resolver=resolver is not None,
@@ -104,7 +104,8 @@ def _pubsub(settings: PubSubConfig | None) -> PubSubSettings | None:
     )
 
 
-def _site(site: SiteConfig, server: MapServerConfig, wall_offset: float) -> LispSite:
+def site_of(site: SiteConfig, server: MapServerConfig, wall_offset: float) -> LispSite:
+    """One site; server: what it has in common with the others."""
     return LispSite(
         name=site.name,
         keys=tuple(_key(key, wall_offset) for key in site.keys),
@@ -129,6 +130,9 @@ def _site(site: SiteConfig, server: MapServerConfig, wall_offset: float) -> Lisp
         static=tuple(_static(mapping) for mapping in site.static),
         register_rate=_own_rate(site.rate_limits),
         lisp_sec=wrapping_of(site.lisp_sec),
+        override=tuple(
+            LocatorOverride(ip_address(one.rloc), one.priority, one.weight) for one in site.override
+        ),
     )
 
 
@@ -172,6 +176,8 @@ def _key(key: KeyConfig, wall_offset: float) -> SiteKey:
         holder=key.holder,
         valid_from=_on_core_clock(key.not_before, wall_offset),
         valid_until=_on_core_clock(key.not_after, wall_offset),
+        next_from=_on_core_clock(key.next_not_before, wall_offset),
+        current_until=_on_core_clock(key.current_not_after, wall_offset),
     )
 
 

@@ -1,4 +1,4 @@
-"""Mappings that an operator writes down in place of an ETR."""
+"""What an operator writes down of mappings in place of an ETR."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Final
 from mapsys.config import model
 from mapsys.config.blocks import INSTANCE_ID, in_instance
 from mapsys.config.locators import LOCATORS, check_locators
-from mapsys.config.scalars import Duration, Prefix
-from mapsys.config.schema import Field, Plain, Record
+from mapsys.config.scalars import Duration, Integer, IpAddress, Prefix
+from mapsys.config.schema import Field, Plain, Record, Value
+from mapsys.core.publish import MAX_LOCATORS
 from mapsys.eid import EidPrefix
 
 TTL_HIGHEST_SECONDS: Final = 365 * 86_400
@@ -49,3 +50,25 @@ STATIC: Final = Record(
     Field("locators", LOCATORS),
     check=lambda value, mapping: check_locators(value.at("locators"), mapping.locators),
 )
+
+OVERRIDE: Final = Record(
+    model.OverrideConfig,
+    "a locator, as in {rloc: 192.0.2.1, priority: 1, weight: 100}",
+    Field("rloc", IpAddress()),
+    Field("priority", Integer(0, 255)),
+    Field("weight", Integer(0, 255)),
+)
+
+
+def check_override(value: Value, overrides: tuple[model.OverrideConfig, ...]) -> None:
+    """Note what could not be meant. value: the list."""
+    if len(overrides) > MAX_LOCATORS:
+        value.fault(f"{len(overrides)} locators; at most {MAX_LOCATORS} are allowed")
+    seen: dict[str, int] = {}
+    for number, override in enumerate(overrides):
+        if override.rloc in seen:
+            value.at(number, "rloc").fault(
+                f"{override.rloc} is that of locator [{seen[override.rloc]}] already;"
+                " keep one of them"
+            )
+        seen.setdefault(override.rloc, number)

@@ -375,7 +375,8 @@ class KeyConfig:
     """One key-id of a site.
 
     id: 0..255. algorithms: names, at least one.
-    next_secret: accepted as well while the sites change over to it.
+    next_secret: accepted as well while the sites change over to it; next_not_before:
+    from then on; current_not_after: the secret before it until then.
     holder: the site that was given the key to visit with (more-specifics only).
     not_before, not_after: UTC; None is no bound.
     """
@@ -387,6 +388,8 @@ class KeyConfig:
     holder: str | None = None
     not_before: datetime.datetime | None = None
     not_after: datetime.datetime | None = None
+    next_not_before: datetime.datetime | None = None
+    current_not_after: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,6 +426,15 @@ class StaticConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OverrideConfig:
+    """What is said of one locator, an IP address, instead of what is registered."""
+
+    rloc: str
+    priority: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
 class SiteRateLimits:
     """One site's own budget; None is no limit."""
 
@@ -442,6 +454,7 @@ class SiteConfig:
     pitr: the action given to PITRs; None answers them like everyone.
     lisp_sec: how One-Time Keys go to its ETRs: a key, PROTECTED_LINK, or None where
     they cannot.
+    override: of its locators, in answers that the Map-Server gives for its ETRs.
     """
 
     name: str
@@ -457,6 +470,7 @@ class SiteConfig:
     deny: str | None = None
     pitr: str | None = None
     static: tuple[StaticConfig, ...] = ()
+    override: tuple[OverrideConfig, ...] = ()
     lisp_sec: LispSecKey | str | None = None
     enabled: bool = True
 

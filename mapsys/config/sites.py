@@ -7,7 +7,7 @@ from typing import Final
 from mapsys.config import model
 from mapsys.config.blocks import INSTANCE_ID, in_instance
 from mapsys.config.lisp_sec import LINK
-from mapsys.config.mappings import STATIC
+from mapsys.config.mappings import OVERRIDE, STATIC, check_override
 from mapsys.config.node import MAC_SCOPE, PROXY_REPLY, REPLAY
 from mapsys.config.rates import RATE
 from mapsys.config.scalars import Boolean, Choice, Integer, Prefix, Text, Timestamp
@@ -37,6 +37,20 @@ def _check_key(value: Value, key: model.KeyConfig) -> None:
         value.at("algorithms").fault("an algorithm stands here twice")
     if key.not_before and key.not_after and key.not_before >= key.not_after:
         value.at("not-after").fault("not later than not-before, so the key would never be valid")
+    if key.next_secret is None:
+        for name in ("next-not-before", "current-not-after"):
+            if (bound := value.child(name)) is not None:
+                bound.fault(
+                    "there is no next secret that this could be about; add next-secret-file:"
+                )
+    elif (
+        key.next_not_before
+        and key.current_not_after
+        and key.next_not_before > key.current_not_after
+    ):
+        value.at("next-not-before").fault(
+            "later than current-not-after, so in between neither secret would be accepted"
+        )
 
 
 KEY: Final = Record(
@@ -52,6 +66,8 @@ KEY: Final = Record(
     Field("holder", NAME, default=None),
     Field("not-before", Timestamp(), default=None),
     Field("not-after", Timestamp(), default=None),
+    Field("next-not-before", Timestamp(), default=None),
+    Field("current-not-after", Timestamp(), default=None),
     check=_check_key,
 )
 
@@ -106,6 +122,7 @@ def _check_site(value: Value, site: model.SiteConfig) -> None:
                 " use next-secret-file: to change a secret"
             )
         seen.setdefault(key.id, number)
+    check_override(value.at("override"), site.override)
 
 
 SITE: Final = Record(
@@ -139,6 +156,7 @@ SITE: Final = Record(
     Field("deny", ACTION, default=None),
     Field("pitr", Words({"answer": None}, ACTION), default=None),
     Field("static", ListOf(STATIC, name="mappings"), default=()),
+    Field("override", ListOf(OVERRIDE, name="locators"), default=()),
     Field("lisp-sec", LINK, default=None),
     Field("enabled", Boolean(), default=True),
     check=_check_site,

@@ -87,7 +87,7 @@ def authenticate(
         return dropped(Drop.KEY_NOT_VALID_NOW, site.name)
     if register.algorithm_id not in key.algorithm_ids:
         return dropped(Drop.ALGORITHM_NOT_ALLOWED, site.name)
-    secret = _proven_secret(site, key, datagram)
+    secret = _proven_secret(site, key, datagram, now)
     if secret is None:
         return dropped(Drop.AUTHENTICATION_FAILED, site.name)
     registrant = registrant_of(register.xtr_id, datagram.source.host)
@@ -95,10 +95,10 @@ def authenticate(
     return Authenticated(site, key, secret, named, registrant, check, mark_of(site, register))
 
 
-def _proven_secret(site: LispSite, key: SiteKey, datagram: Datagram) -> Key | None:
+def _proven_secret(site: LispSite, key: SiteKey, datagram: Datagram, now: float) -> Key | None:
     if datagram.mac_good is not None and key.next is None:
         return key.current if datagram.mac_good else None
-    for secret in key.secrets():
+    for secret in key.secrets_at(now):
         if secret.verify(datagram.data):
             return secret
         if site.records_only_mac and secret.verify(datagram.data, records_only=True):

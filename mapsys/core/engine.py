@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -35,6 +35,7 @@ from mapsys.core.relay_path import Rtr, Rtrs
 from mapsys.core.replay import mark_octets
 from mapsys.core.resolution import Resolution, Resolver
 from mapsys.core.site import LispSite, SiteTable
+from mapsys.core.site_change import SiteChange, outermost
 from mapsys.eid import EidPrefix
 from mapsys.store import Store
 from mapsys.wire.address import NoAddress
@@ -56,14 +57,15 @@ EXPIRY_SLICE: Final = 256
 class Settings:
     """What an engine is told by its configuration; replaced as a whole on reload.
 
-    local: the addresses it is reached at. authority: where it may deny that an EID
-    exists; empty for everywhere. map_servers: whom the Map-Resolver asks where
-    there is no ALT. path_mtu: octets of a whole IP packet; None for the RFC's safe
-    sizes. petr: locators named in place of natively-forward answers. rtrs, and
-    answer_unsigned_info: see InfoServer. wall_offset: seconds since 1970 minus the
-    core's clock. lisp_sec: off unless told otherwise. pubsub: None takes no
-    subscriptions. known_xtrs: whom the Map-Resolver vouches for when they subscribe.
-    history: how many moves are remembered, and how long; None for none.
+    sites: those to begin with; ``Engine.change_site`` changes single ones. local: the
+    addresses it is reached at. authority: where it may deny that an EID exists; empty
+    for everywhere. map_servers: whom the Map-Resolver asks where there is no ALT.
+    path_mtu: octets of a whole IP packet; None for the RFC's safe sizes. petr: locators
+    named in place of natively-forward answers. rtrs, and answer_unsigned_info: see
+    InfoServer. wall_offset: seconds since 1970 minus the core's clock. lisp_sec: off
+    unless told otherwise. pubsub: None takes no subscriptions. known_xtrs: whom the
+    Map-Resolver vouches for when they subscribe. history: how many moves are
+    remembered, and how long; None for none.
     """
 
     sites: tuple[LispSite, ...]
@@ -368,10 +370,37 @@ class Engine:
         Raises ValueError, with the old settings still in force, where two sites
         share a name or a prefix, or a static mapping is not inside its site.
         """
-        budgets = self._budgets
+        budgets, before = self._budgets, self._sites
         self._configure(settings)
+        self._tell_anew(before)
         self._refused_before.update(budgets.refused())
         return self.settle(now)
+
+    def _tell_anew(self, before: SiteTable) -> None:
+        """Subscribers hear of what is told in another way than before."""
+        for site in self._sites:
+            old = before.named(site.name)
+            if old is not None and old.override != site.override:
+                for prefix in outermost({rule.prefix for rule in (*old.rules, *site.rules)}):
+                    for mapping in self._store.covered(prefix):
+                        self._pubsub.about_to_change(mapping.eid, told_anew=True)
+
+    def check_site(self, name: str, new: LispSite | None) -> None:
+        """Raises ValueError, in words, where ``change_site`` would."""
+        SiteChange(self._store, self._sites, name, new).check()
+
+    def change_site(self, name: str, new: LispSite | None, now: float) -> list[Effect]:
+        """Add, replace or (None) take out one site, and drop what is no longer allowed.
+
+        Raises ValueError, with nothing changed, where another site has the name or a
+        prefix, or a static mapping would not be inside its site.
+        """
+        change = SiteChange(self._store, self._sites, name, new)
+
+        def install(of: Iterable[LispSite]) -> list[Effect]:
+            return self._install_static(now, of)
+
+        return change.carry_out(self._registrar, self._pubsub, install, now)
 
     def settle(self, now: float) -> list[Effect]:
         """Bring the store in line with the settings; once after the start, too.
@@ -385,18 +414,22 @@ class Engine:
 
     def install_static(self, now: float) -> list[Effect]:
         """Put the operator's own mappings in place."""
+        effects = self._install_static(now, self._sites)
+        if effects:
+            self._registrar.recount()
+        return effects
+
+    def _install_static(self, now: float, of: Iterable[LispSite]) -> list[Effect]:
         if not self._settings.map_server:
             return []
-        effects = static.install(
+        return static.install(
             self._store,
             self._sites,
             now,
             self._settings.wall_offset,
             self._pubsub.about_to_change,
+            of=of,
         )
-        if effects:
-            self._registrar.recount()
-        return effects
 
     def _ask(self, question: Question, now: float) -> list[Effect]:
         request, asker = question.request, question.asker

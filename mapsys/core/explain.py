@@ -116,7 +116,8 @@ def _etr(answer: Resolution, facts: Facts) -> str | None:
 def _records(answer: Resolution, facts: Facts) -> list[bytes]:
     if answer.outcome is Outcome.PROXY_REPLY and answer.mapping is not None:
         room = room_for_records(facts.path_mtu, min(facts.local.families, default=4))
-        return positive_records(answer.eid, answer.mapping, facts.store, room)
+        published = facts.resolver.published
+        return positive_records(answer.eid, answer.mapping, facts.store, room, published)
     if answer.outcome is Outcome.NEGATIVE:
         return [negative_record(answer, facts.petr)]
     return []
@@ -197,6 +198,7 @@ def _about_answer(
     match answer.outcome:
         case Outcome.PROXY_REPLY:
             yield from _about_reply(answer, records)
+            yield from _about_override(answer)
         case Outcome.FORWARD:
             yield Reason(Topic.ANSWER, _passed_on(etr))
         case Outcome.NEGATIVE:
@@ -225,6 +227,20 @@ def _about_reply(answer: Resolution, records: list[bytes]) -> Iterator[Reason]:
             f" for {told}: the largest part around the EID without other registrations"
         )
         yield Reason(Topic.ANSWER, text)
+
+
+def _about_override(answer: Resolution) -> Iterator[Reason]:
+    site, mapping = answer.site, answer.mapping
+    if site is None or mapping is None:
+        return
+    told = {rloc.rloc for rloc in read_record(mapping.published).rlocs}
+    for one in site.override:
+        if one.rloc in told:
+            text = (
+                f"{site.name} says priority {one.priority} and weight {one.weight} of"
+                f" {one.rloc.text}, whatever is registered (override)"
+            )
+            yield Reason(Topic.POLICY, text)
 
 
 def _about_negative(answer: Resolution, facts: Facts) -> Iterator[Reason]:

@@ -90,7 +90,7 @@ class InfoServer:
             return Drop.KEY_NOT_VALID_NOW
         if request.algorithm_id not in key.algorithm_ids:
             return Drop.ALGORITHM_NOT_ALLOWED
-        for secret in key.secrets():
+        for secret in key.secrets_at(now):
             if secret.verify(datagram.data):
                 return secret
         return Drop.AUTHENTICATION_FAILED

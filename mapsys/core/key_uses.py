@@ -43,6 +43,21 @@ class KeyUses:
         use.times += 1
         use.last_used = now
 
+    def promote(self, site_name: str, key_id: int) -> None:
+        """The key's next secret is now its current one."""
+        uses = self._uses.get(site_name, {})
+        uses.pop((key_id, "current"), None)
+        if (use := uses.pop((key_id, "next"), None)) is not None:
+            uses[key_id, "current"] = use
+
+    def drop_next(self, site_name: str, key_id: int) -> None:
+        """The key has no next secret any more, or another one."""
+        self._uses.get(site_name, {}).pop((key_id, "next"), None)
+
+    def drop(self, site_name: str) -> None:
+        """There is no such site any more."""
+        self._uses.pop(site_name, None)
+
     def of(self, site_name: str) -> list[KeyUse]:
         """The uses of a site's keys, by key-id."""
         uses = self._uses.get(site_name, {})

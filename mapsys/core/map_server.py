@@ -181,7 +181,8 @@ class MapServer:
 
     def _records(self, answer: Resolution, room: int) -> list[bytes]:
         if answer.outcome is Outcome.PROXY_REPLY and answer.mapping is not None:
-            return positive_records(answer.eid, answer.mapping, self._store, room)
+            published = self._resolver.published
+            return positive_records(answer.eid, answer.mapping, self._store, room, published)
         return [negative_record(answer, self._petr)]
 
     def _forward(

@@ -34,6 +34,18 @@ class MoreSpecifics:
                     self._counts[rule.prefix] += 1
             cursor = page[-1].eid
 
+    def count_inside(self, prefix: EidPrefix, times: int) -> None:
+        """Add ``times`` for each EID-Prefix that is registered inside a prefix.
+
+        With -1 before other sites hold parts of it, and 1 afterwards, the counts are right.
+        """
+        for mapping in self._store.covered(prefix):
+            rule = self._rule_above(mapping.eid)
+            if rule is not None:
+                self._counts[rule.prefix] += times
+                if not self._counts[rule.prefix]:
+                    del self._counts[rule.prefix]
+
     def added(self, eid: EidPrefix, rule: EidRule, site: str) -> NearLimit | None:
         """A prefix that was not registered now is; a warning where its rule's threshold is reached.
 

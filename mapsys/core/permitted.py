@@ -9,23 +9,30 @@ from mapsys.core import static
 from mapsys.core.details import Details
 from mapsys.core.site import SiteTable
 from mapsys.eid import EidPrefix
-from mapsys.store import Store
+from mapsys.store import Registration, Store
 
 PAGE: Final = 1_000
 
 
 def no_longer_allowed(store: Store, sites: SiteTable) -> Iterator[tuple[EidPrefix, bytes]]:
     """(EID-Prefix, registrant) of each; they may be removed while this goes on."""
+    for eid, registrations in _everything(store):
+        for registration in registrations:
+            if not is_allowed(eid, registration, sites):
+                yield eid, registration.registrant
+
+
+def _everything(store: Store) -> Iterator[tuple[EidPrefix, tuple[Registration, ...]]]:
     cursor: EidPrefix | None = None
     while page := store.scan(cursor, PAGE):
         cursor = page[-1].eid
         for mapping in page:
-            for registration in mapping.registrations:
-                if not _is_allowed(mapping.eid, Details.unpack(registration.details), sites):
-                    yield mapping.eid, registration.registrant
+            yield mapping.eid, mapping.registrations
 
 
-def _is_allowed(eid: EidPrefix, details: Details, sites: SiteTable) -> bool:
+def is_allowed(eid: EidPrefix, registration: Registration, sites: SiteTable) -> bool:
+    """Whether the configured sites still allow what is registered."""
+    details = Details.unpack(registration.details)
     match = sites.longest_match(eid)
     if match is None:
         return False

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from mapsys.core.site import LocatorOverride
 from mapsys.wire.address import Address, Ipv4, Ipv6
 from mapsys.wire.cursor import Reader, Writer
 from mapsys.wire.eid_address import from_eid_prefix
@@ -66,6 +67,22 @@ def _as_told(rloc: RlocRecord) -> RlocRecord:
 def read_record(octets: bytes) -> EidRecord:
     """The EID-Record in stored octets."""
     return EidRecord.read(Reader(octets))
+
+
+def overridden(octets: bytes, overrides: Sequence[LocatorOverride]) -> bytes:
+    """Reply-ready octets with other priorities and weights for some of their locators.
+
+    A locator that is not in the record stays out of it.
+    """
+    by_rloc = {one.rloc: one for one in overrides}
+    record = read_record(octets)
+    rlocs = [
+        rloc
+        if (one := by_rloc.get(rloc.rloc)) is None  # type: ignore[call-overload]
+        else replace(rloc, priority=one.priority, weight=one.weight)
+        for rloc in record.rlocs
+    ]
+    return replace(record, rlocs=tuple(rlocs)).octets()
 
 
 def merged(records: Sequence[EidRecord]) -> EidRecord:

@@ -102,10 +102,13 @@ class PubSub:
             news=self._news,
         )
 
-    def about_to_change(self, eid: EidPrefix) -> None:
-        """To be called before what is published for an EID-Prefix changes."""
+    def about_to_change(self, eid: EidPrefix, *, told_anew: bool = False) -> None:
+        """To be called before what is published for an EID-Prefix changes.
+
+        told_anew: what is registered stays, and is told in another way.
+        """
         if self._publishing is not None:
-            self._news.about_to_change(eid)
+            self._news.about_to_change(eid, told_anew=told_anew)
 
     def take(self, question: Question, eids: Sequence[EidPrefix], now: float) -> Taken:
         """Deal with the records of a question that have the N bit; the rest is left.

@@ -84,7 +84,7 @@ class Answers:
         size = len(head)
         for looked_at, inside in enumerate(self._store.covered(eid, limit=MAX_RECORDS)):
             if inside.eid != eid and self.is_public(inside.eid):
-                told.append(Told(inside.eid, inside.published))
+                told.append(Told(inside.eid, self._resolver.published(inside)))
                 size += len(inside.published)
             if looked_at + 1 == MAX_RECORDS or (size > room and len(told) > 1):
                 return Target(eid, temporary, (Told(eid, head),), rest_follows=True)
@@ -109,7 +109,7 @@ class Answers:
         mapping = self._store.get(eid)
         if mapping is None:
             return removed_record(eid)
-        return mapping.published if self.is_public(eid) else None
+        return self._resolver.published(mapping) if self.is_public(eid) else None
 
     def is_public(self, eid: EidPrefix) -> bool:
         """Whether this server answers for the EID-Prefix, and so may publish it."""

@@ -61,14 +61,17 @@ class News:
         """Whether there is nothing to tell."""
         return not (self._changed or self._to_follow_up or self._steps)
 
-    def about_to_change(self, eid: EidPrefix) -> None:
-        """To be called before what is published for an EID-Prefix changes."""
+    def about_to_change(self, eid: EidPrefix, *, told_anew: bool = False) -> None:
+        """To be called before what is published for an EID-Prefix changes.
+
+        told_anew: what is registered stays, and is told in another way.
+        """
         if eid in self._changed or not self._store.subscriptions.has_covering(eid):
             return
         if len(self._changed) >= MAX_CHANGED:
             self._lost += 1
             return
-        self._changed[eid] = self._published(eid)
+        self._changed[eid] = _NOT_KNOWN if told_anew else self._published(eid)
         self._store.subscriptions.owe(eid)
 
     def follow_up(self, subscription: EidPrefix, subscriber: bytes) -> None:

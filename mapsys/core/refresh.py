@@ -66,7 +66,7 @@ def refresher(
 
     def again(datagram: Datagram, now: float) -> list[Effect] | None:
         data, source, local, mac_good = datagram
-        if not is_writable() or not key.is_valid_at(now):
+        if not is_writable() or not key.is_valid_at(now) or not key.takes(secret, now):
             return None
         mac = data[_AUTHENTICATION_OFFSET:mac_end]
         tail = data[4:_AUTHENTICATION_OFFSET] + zero_mac + data[mac_end:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -52,14 +52,21 @@ def negative_record(answer: Resolution, petr: tuple[RlocRecord, ...] = ()) -> by
     return EidRecord(answer.ttl_minutes, eid, mask_len, action=answer.action).octets()
 
 
-def positive_records(eid: EidPrefix, mapping: Mapping, store: Store, room: int) -> list[bytes]:
+def positive_records(
+    eid: EidPrefix,
+    mapping: Mapping,
+    store: Store,
+    room: int,
+    published: Callable[[Mapping], bytes],
+) -> list[bytes]:
     """The best match and all registered more-specifics of it, under one TTL.
 
     Where they do not fit, the mapping is answered for the largest part around the
     EID that holds no other registration, so that nothing is hidden by a cut-off
     list. A single record is given whole, whatever its size.
 
-    room: octets that the records may take.
+    room: octets that the records may take. published: how a mapping is told; the best
+    match already is as it says.
     """
     records = [mapping.published]
     if mapping.eid.is_host:
@@ -68,14 +75,16 @@ def positive_records(eid: EidPrefix, mapping: Mapping, store: Store, room: int) 
     for inside in store.covered(mapping.eid, limit=MAX_RECORDS + 1):
         if inside.eid == mapping.eid:
             continue
-        records.append(inside.published)
+        records.append(published(inside))
         size += len(inside.published)
         if size > room or len(records) > MAX_RECORDS:
-            return [_punched(eid, mapping, store)]
+            return [_punched(eid, mapping, store, published)]
     return with_one_ttl(records)
 
 
-def _punched(eid: EidPrefix, mapping: Mapping, store: Store) -> bytes:
+def _punched(
+    eid: EidPrefix, mapping: Mapping, store: Store, published: Callable[[Mapping], bytes]
+) -> bytes:
     """The mapping's record for the largest part around the EID that it has for itself.
 
     A question for a prefix that holds registrations is answered for its first EID.
@@ -87,9 +96,9 @@ def _punched(eid: EidPrefix, mapping: Mapping, store: Store) -> bytes:
     part = free_part(eid, mapping.eid.length, is_occupied)
     if part is None:
         first = EidPrefix(eid.instance_id, eid.family, eid.network, eid.width)
-        return _punched(first, store.longest_match(first) or mapping, store)
+        return _punched(first, store.longest_match(first) or mapping, store, published)
     address, mask_len = from_eid_prefix(part)
-    return replace(read_record(mapping.published), eid=address, mask_len=mask_len).octets()
+    return replace(read_record(published(mapping)), eid=address, mask_len=mask_len).octets()
 
 
 def with_one_ttl(records: Sequence[bytes]) -> list[bytes]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from mapsys.core.details import PROXY_MAP_REPLY, flags_in
 from mapsys.core.holes import Known, common_hole, free_part
+from mapsys.core.publish import overridden
 from mapsys.core.site import EidRule, LispSite, ProxyReply, SiteTable
 from mapsys.core.verdict import split
 from mapsys.eid import WIDTH_BITS, EidPrefix
@@ -58,7 +59,8 @@ class Resolution:
 
     eid: what was looked up: the EID asked for, or the first one in it where the
     question was for a prefix that only parts are known of.
-    mapping: what is registered, where the outcome is positive.
+    mapping: what is registered, where the outcome is positive; of a proxy reply, as it
+    is told.
     negative: the prefix of a negative answer, with its action and TTL.
     """
 
@@ -136,6 +138,16 @@ class Resolver:
             return self._not_registered(eid, site, rule)
         return self._registered(eid, site, mapping)
 
+    def published(self, mapping: Mapping) -> bytes:
+        """The record of a mapping as this server tells it in the name of its ETRs.
+
+        What was registered, save for what the site's ``override`` says otherwise.
+        """
+        configured = self._sites.longest_match(mapping.eid)
+        if configured is None or not configured[0].override:
+            return mapping.published
+        return overridden(mapping.published, configured[0].override)
+
     def authority_over(self, eid: EidPrefix) -> EidPrefix | None:
         """The prefix within which this server may deny that the EID exists."""
         if not self._authority:
@@ -183,9 +195,11 @@ class Resolver:
         if mapping.published[LOCATOR_COUNT_OFFSET] == 0:
             return Resolution(eid, Outcome.PROXY_REPLY, Why.REGISTERED_EMPTY, site, mapping)
         if site.proxy_reply is ProxyReply.ALWAYS:
-            return Resolution(eid, Outcome.PROXY_REPLY, Why.SITE_PROXIES, site, mapping)
+            told = mapping._replace(published=self.published(mapping))
+            return Resolution(eid, Outcome.PROXY_REPLY, Why.SITE_PROXIES, site, told)
         if site.proxy_reply is ProxyReply.AS_REQUESTED:
             active, _ = split(mapping)
             if any(flags_in(r.details) & PROXY_MAP_REPLY for r in active):
-                return Resolution(eid, Outcome.PROXY_REPLY, Why.REGISTERED_PROXY, site, mapping)
+                told = mapping._replace(published=self.published(mapping))
+                return Resolution(eid, Outcome.PROXY_REPLY, Why.REGISTERED_PROXY, site, told)
         return Resolution(eid, Outcome.FORWARD, Why.REGISTERED, site, mapping)

@@ -12,6 +12,7 @@ from mapsys.core.limiter import Rate
 from mapsys.core.lisp_sec_settings import Wrapping
 from mapsys.eid import EidPrefix
 from mapsys.table import PrefixTable
+from mapsys.wire.address import Ipv4, Ipv6
 from mapsys.wire.auth import Key
 from mapsys.wire.records import EidRecord
 
@@ -44,6 +45,8 @@ class SiteKey:
     holder: the site that was given this key to visit with; it is then good for
     more-specific EID-Prefixes only.
     valid_from, valid_until: seconds on the core's clock; None is no bound.
+    next_from, current_until: where there is a next secret, from when on it is taken,
+    and until when the current one still is.
     """
 
     key_id: int
@@ -53,6 +56,8 @@ class SiteKey:
     holder: str | None = None
     valid_from: float | None = None
     valid_until: float | None = None
+    next_from: float | None = None
+    current_until: float | None = None
 
     def is_valid_at(self, now: float) -> bool:
         """Whether the key may be used at this time."""
@@ -66,6 +71,18 @@ class SiteKey:
         if self.next is not None:
             yield self.next
 
+    def secrets_at(self, now: float) -> Iterator[Key]:
+        """The secrets that may be used at this time, where the key may."""
+        return (secret for secret in self.secrets() if self.takes(secret, now))
+
+    def takes(self, secret: Key, now: float) -> bool:
+        """Whether one of the key's secrets may be used at this time, where the key may."""
+        if self.next is None:
+            return True
+        if secret is self.next:
+            return self.next_from is None or now >= self.next_from
+        return self.current_until is None or now < self.current_until
+
 
 @dataclass(frozen=True, slots=True)
 class EidRule:
@@ -75,6 +92,18 @@ class EidRule:
     accept_more_specifics: bool = False
     more_specifics_limit: int = MORE_SPECIFICS_LIMIT
     more_specifics_warning: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocatorOverride:
+    """What the Map-Server says of one locator instead of what its ETRs register.
+
+    priority, weight: 0..255, for unicast.
+    """
+
+    rloc: Ipv4 | Ipv6
+    priority: int
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +121,7 @@ class LispSite:
     static: mappings that the operator has registered, reply-ready.
     register_rate: its own budget of Map-Registers; None is as for every site.
     lisp_sec: how One-Time Keys go to its ETRs; None where they cannot.
+    override: for answers in the name of its ETRs; each locator at most once.
     """
 
     name: str
@@ -109,6 +139,7 @@ class LispSite:
     static: tuple[EidRecord, ...] = ()
     register_rate: Rate | None = None
     lisp_sec: Wrapping | None = None
+    override: tuple[LocatorOverride, ...] = ()
     _by_key_id: dict[int, SiteKey] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -127,13 +158,26 @@ class SiteTable:
         self._sites: dict[str, LispSite] = {}
         self._rules: PrefixTable[tuple[LispSite, EidRule]] = PrefixTable()
         for site in sites:
-            if site.name in self._sites:
-                raise ValueError(f"two sites are named {site.name!r}")
-            self._sites[site.name] = site
-            for rule in site.rules:
-                if self._rules.get(rule.prefix) is not None:
-                    raise ValueError(f"two sites hold {rule.prefix}")
-                self._rules.put(rule.prefix, (site, rule))
+            self.add(site)
+
+    def add(self, site: LispSite) -> None:
+        """Add a site. Raises ValueError, with nothing added, where name or prefix is taken."""
+        if site.name in self._sites:
+            raise ValueError(f"two sites are named {site.name!r}")
+        for number, rule in enumerate(site.rules):
+            if self._rules.get(rule.prefix) is not None:
+                for added in site.rules[:number]:
+                    self._rules.remove(added.prefix)
+                raise ValueError(f"two sites hold {rule.prefix}")
+            self._rules.put(rule.prefix, (site, rule))
+        self._sites[site.name] = site
+
+    def remove(self, name: str) -> LispSite:
+        """Take a site out. Raises KeyError where there is none of this name."""
+        site = self._sites.pop(name)
+        for rule in site.rules:
+            self._rules.remove(rule.prefix)
+        return site
 
     def __iter__(self) -> Iterator[LispSite]:
         return iter(self._sites.values())

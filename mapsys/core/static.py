@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from mapsys.core.details import PROXY_MAP_REPLY, STATIC, Details
 from mapsys.core.effects import Effect, Endpoint, Registered
 from mapsys.core.publish import MAX_LOCATORS, reply_ready
-from mapsys.core.site import SiteTable
+from mapsys.core.site import LispSite, SiteTable
 from mapsys.core.verdict import split
 from mapsys.eid import EidPrefix
 from mapsys.store import Store
@@ -24,12 +24,14 @@ NOBODY: Final = Endpoint("0.0.0.0", 0)
 NO_DIGEST: Final = bytes(16)
 
 
-def static_records(sites: SiteTable) -> Iterator[tuple[str, EidPrefix, EidRecord]]:
-    """Every configured static mapping with its site's name.
+def static_records(
+    sites: SiteTable, of: Iterable[LispSite] | None = None
+) -> Iterator[tuple[str, EidPrefix, EidRecord]]:
+    """The static mappings of some of the sites, or of all, with their site's name.
 
     Raises ValueError where one is not inside its own site, or has too many locators.
     """
-    for site in sites:
+    for site in sites if of is None else of:
         for record in site.static:
             eid = record.eid_prefix
             match = sites.longest_match(eid)
@@ -46,8 +48,10 @@ def install(
     now: float,
     wall_offset: float,
     about_to_change: Callable[[EidPrefix], None],
+    *,
+    of: Iterable[LispSite] | None = None,
 ) -> list[Effect]:
-    """Put the configured static mappings into the store.
+    """Put the static mappings of some of the sites, or of all, into the store.
 
     about_to_change: is told of each EID-Prefix before what it publishes changes.
 
@@ -55,7 +59,7 @@ def install(
     What stands in the store as it should is left alone.
     """
     effects: list[Effect] = []
-    for site_name, eid, record in static_records(sites):
+    for site_name, eid, record in static_records(sites, of):
         octets = record.octets()
         mapping = store.get(eid)
         active, former = split(mapping)
