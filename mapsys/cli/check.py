@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from mapsys.cli.exits import ExitCode
+from mapsys.cli.output import FORMATS, Column, Item, field, print_items
+from mapsys.config.checks import Finding, Severity
 from mapsys.config.faults import ConfigError, Fault
 from mapsys.config.load import load
 from mapsys.config.model import Config
+from mapsys.host_review import grantable_octets, host_findings
 
 EXIT_INVALID: Final = 6
 """The exit code of every command for a configuration that cannot be used."""
+
+
+UNUSABLE: Final = "invalid-configuration"
+"""Stands for the check's id where a fault is listed among findings."""
+
+
+def _place(item: Item) -> str:
+    if item["file"] is None:
+        return "this host"
+    place = ":".join(str(item[key]) for key in ("file", "line", "column") if item[key])
+    return f"{place} {item['path']}".rstrip()
+
+
+COLUMNS: Final = (
+    Column("severity", field("severity")),
+    Column("where", _place),
+    Column("check", field("check")),
+    Column("what", field("message")),
+    Column("what to do", field("what_to_do")),
+)
 
 
 @click.command("check", short_help="Check configuration files.")
@@ -22,14 +48,39 @@ EXIT_INVALID: Final = 6
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each file.")
-def check(files: tuple[Path, ...], as_json: bool) -> None:
+@click.option("--lint", is_flag=True, help="Review what is good, too, and this host with it.")
+@click.option(
+    "--fail-at",
+    type=click.Choice([severity.value for severity in Severity]),
+    default=Severity.WARNING.value,
+    show_default=True,
+    help="With --lint: the least severity that exit code 1 is for.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="With --lint: form of the result.",
+)
+def check(files: tuple[Path, ...], as_json: bool, lint: bool, fail_at: str, output: str) -> None:
     """Check configuration files with everything that they include.
 
     Nothing is started and nothing is changed. Prints one line for a good file, or
     every fault at once; warnings change nothing about the outcome.
 
-    Exit code: 0 when all are good, 6 when one is not.
+    With --lint it lists what is allowed and may not be wise; docs/review.md explains
+    each check.
+
+    Exit code: 0 when all are good, 6 when one is not; with --lint also 1 for a
+    finding as severe as --fail-at says.
     """
+    if lint:
+        if as_json:
+            raise click.UsageError("--lint prints JSON with -o json")
+        _lint(files, Severity(fail_at), output)
+        return
     good = True
     for file in files:
         try:
@@ -41,6 +92,60 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
             _tell_good(file, config, as_json)
     if not good:
         sys.exit(EXIT_INVALID)
+
+
+def _lint(files: tuple[Path, ...], fail_at: Severity, output: str) -> None:
+    items: list[Item] = []
+    asked: list[int] = []
+    for file in files:
+        try:
+            config = load(file)
+        except ConfigError as error:
+            items += [_fault_item(fault) for fault in error.faults]
+        else:
+            asked.append(config.control.receive_buffer_octets)
+            items += [finding_item(one) for one in config.findings if one.since <= time.time()]
+    items += [finding_item(one) for one in _of_host(asked)]
+    items.sort(key=lambda item: -Severity(item["severity"]).rank)
+    print_items(output, COLUMNS, items)
+    if any(item["check"] == UNUSABLE for item in items):
+        sys.exit(ExitCode.INVALID_CONFIGURATION)
+    if any(Severity(item["severity"]).rank >= fail_at.rank for item in items):
+        sys.exit(ExitCode.FAILED)
+
+
+def _of_host(asked: list[int]) -> Iterator[Finding]:
+    if asked:
+        most = max(asked)
+        yield from host_findings(most, [grantable_octets(most)])
+
+
+def finding_item(finding: Finding) -> Item:
+    """A finding as it is printed; the same members as in the API."""
+    fault = finding.fault
+    return {
+        "check": finding.check.id,
+        "severity": finding.check.severity.value,
+        "file": fault.file or None,
+        "line": fault.line or None,
+        "column": fault.column or None,
+        "path": fault.path,
+        "message": fault.message,
+        "what_to_do": finding.check.what_to_do,
+    }
+
+
+def _fault_item(fault: Fault) -> Item:
+    return {
+        "check": UNUSABLE,
+        "severity": Severity.ERROR.value,
+        "file": fault.file,
+        "line": fault.line or None,
+        "column": fault.column or None,
+        "path": fault.path,
+        "message": fault.message,
+        "what_to_do": "Mend it: no node starts with this.",
+    }
 
 
 def _tell_good(file: Path, config: Config, as_json: bool) -> None:

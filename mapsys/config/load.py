@@ -59,7 +59,7 @@ def _load(path: Path, faults: Faults) -> Config:
     config = Config(**top)
     review.refuse_contradictions(root, config)
     refuse_shared_secrets(root, sites, config)
-    return dataclasses.replace(config, warnings=tuple(review.warnings(root, sites, config)))
+    return dataclasses.replace(config, findings=tuple(review.findings(root, sites, config)))
 
 
 def _included(path: Path, include: Value, faults: Faults) -> tuple[tuple[str, ...], list[Value]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mapsys.config.checks import Finding
 from mapsys.config.faults import Fault
 from mapsys.config.secret import Secret
 from mapsys.core.effects import Endpoint
@@ -506,8 +507,8 @@ class Config:
     state: absolute. authority: the prefixes this node may say "does not exist"
     about; empty is everything. sites: of all files, in file order.
     fleet: always None in this version.
-    include: the patterns that sites came from. warnings: what is allowed but
-    probably not meant. These two are no part of what is in effect.
+    include: the patterns that sites came from. findings: what the review says of
+    it. These two are no part of what is in effect.
     """
 
     node: str
@@ -523,4 +524,9 @@ class Config:
     metrics: MetricsConfig = MetricsConfig()
     fleet: None = None
     include: tuple[str, ...] = field(default=(), compare=False)
-    warnings: tuple[Fault, ...] = field(default=(), compare=False)
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """Findings that are told without asking for a review."""
+        return tuple(one.fault for one in self.findings if one.check.told)

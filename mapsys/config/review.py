@@ -1,21 +1,17 @@
-"""What several sections say together: contradictions are faults, oddities are warnings."""
+"""What several sections say together: contradictions are faults, the rest is reviewed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from alt.config import warnings as alt_warnings
-from mapsys.config.faults import Fault
+from mapsys.config.checks import Finding
 from mapsys.config.http import is_open_beyond_this_machine
-from mapsys.config.model import DEFAULT_RATE_LIMITS, Config, SiteConfig
+from mapsys.config.model import DEFAULT_RATE_LIMITS, Config
+from mapsys.config.review_node import node_findings
+from mapsys.config.review_sites import Places, site_findings
 from mapsys.config.scalars import EndpointText
 from mapsys.config.schema import Value
-from mapsys.eid import Family
-
-SHORT_SECRET_OCTETS: Final = 16
-"""128 bits: what a truncated HMAC-SHA-256 can carry (RFC 4868, 2.1.1 asks for a full key)."""
-
 
 OPEN_BEYOND: Final = (
     "others than this machine's users would get in unasked, or could be listened to; listen on"
@@ -71,44 +67,7 @@ def _refuse_unpollable(root: Value, config: Config) -> None:
         root.at("poller").fault("there are no sites here to ask for; name EIDs in eids: in here")
 
 
-def warnings(root: Value, sites: list[tuple[Value, SiteConfig]], config: Config) -> Iterator[Fault]:
-    """What is allowed but probably not meant, in file order."""
-    if config.http is not None and is_open_beyond_this_machine(config.http):
-        yield _warning(
-            root.at("http", "listen"),
-            "the status interface is open beyond this machine, as unprotected: says",
-        )
-    if (alt := root.child("alt")) is not None:
-        yield from alt_warnings(alt, config.alt)
-    held: dict[bytes, str] = {}
-    for value, site in sites:
-        yield from _site_warnings(value, site, config)
-        for number, key in enumerate(site.keys):
-            other = held.setdefault(key.secret.reveal(), site.name)
-            if other != site.name:
-                # RFC 9301, 5.6: one site's secret must not speak for another.
-                yield _warning(
-                    value.at("keys", number),
-                    f"the secret is that of site {other!r} as well; give each site its own",
-                )
-
-
-def _site_warnings(value: Value, site: SiteConfig, config: Config) -> Iterator[Fault]:
-    for number, key in enumerate(site.keys):
-        if len(key.secret.reveal()) < SHORT_SECRET_OCTETS:
-            yield _warning(
-                value.at("keys", number), f"the secret is under {SHORT_SECRET_OCTETS} octets long"
-            )
-    for number, eid in enumerate(site.eids):
-        if eid.prefix.family not in (Family.IPV4, Family.IPV6):
-            continue
-        if config.authority and not any(block.covers(eid.prefix) for block in config.authority):
-            yield _warning(
-                value.at("eids", number, "prefix"),
-                f"{eid.prefix} lies outside authority:, so this node answers for it"
-                " but never says that a part of it does not exist",
-            )
-
-
-def _warning(value: Value, message: str) -> Fault:
-    return Fault(value.origin.file, value.node.line, value.node.column, value.path, message)
+def findings(root: Value, sites: Places, config: Config) -> Iterator[Finding]:
+    """What is allowed, and may not be meant or wise."""
+    yield from node_findings(root, config)
+    yield from site_findings(sites, config)
