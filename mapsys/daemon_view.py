@@ -25,6 +25,7 @@ from mapsys.datapath.counters import counter_name
 from mapsys.eid import EidPrefix, Family
 from mapsys.event_ring import EventRing
 from mapsys.histogram import Histogram
+from mapsys.host_review import host_findings
 from mapsys.net.capabilities import effective_capabilities
 from mapsys.net.shell import Shell
 from mapsys.nonce_orders import NonceOrders
@@ -34,7 +35,9 @@ from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_measures import histogram_row, samples
 from mapsys.query_measures_rows import MeasuresRow, PollerRow
+from mapsys.query_review_rows import FindingRow
 from mapsys.query_rows import ListenRow, StatusRow
+from mapsys.review_rows import finding_rows
 from mapsys.site_states import SiteStates
 from mapsys.store import Store
 
@@ -163,6 +166,12 @@ class DaemonView:
         settings = msgspec.json.encode(shown(self._config))
         warnings = [str(one) for one in self._config.warnings[:WARNINGS_LIMIT]]
         return ConfigRow(self._config_hash, len(self._config.sites), settings, warnings)
+
+    def review(self) -> list[FindingRow]:
+        """What the review finds, the gravest first."""
+        granted = (each.receive_buffer_octets for each in self._datapath.listening())
+        of_host = host_findings(self._config.control.receive_buffer_octets, granted)
+        return finding_rows([*self._config.findings, *of_host], time.time())
 
     def poller(self) -> PollerRow | None:
         """What the poller is to do; None where there is none."""

@@ -37,6 +37,7 @@ from mapsys.query_measures_rows import (
 )
 from mapsys.query_registration import registration_row, unix_time
 from mapsys.query_registration_row import RegistrationRow
+from mapsys.query_review_rows import FindingRow, ReviewPage, ReviewQuestion
 from mapsys.query_rows import (
     PAGE_ROWS_LIMIT,
     Answer,
@@ -105,6 +106,9 @@ class QuerySource(Explaining, KeySource, Eventful, Overlaid, Protocol):
     def configuration(self) -> ConfigRow:
         """What the node is told, its sites apart."""
 
+    def review(self) -> list[FindingRow]:
+        """What the review finds, the gravest first."""
+
     def poller(self) -> PollerRow | None:
         """What the poller is to do; None where there is none."""
 
@@ -159,6 +163,8 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return source.poller() or Declined("no-poller", "no poller: section is configured")
             case ConfigQuestion():
                 return source.configuration()
+            case ReviewQuestion():
+                return _review(question, source)
             case EventsQuestion():
                 return await events(question, source)
             case ChangesQuestion():
@@ -167,6 +173,12 @@ async def answer(question: Question, source: QuerySource) -> Answer:
         return Declined(declined.reason, str(declined))
     except _BadCursor:
         return Declined("bad-cursor", "the cursor is not one that was handed out; start again")
+
+
+def _review(question: ReviewQuestion, source: QuerySource) -> ReviewPage:
+    rows = source.review()
+    end = max(0, question.after) + max(1, min(question.limit, PAGE_ROWS_LIMIT))
+    return ReviewPage(rows[max(0, question.after) : end], end if end < len(rows) else None)
 
 
 async def _sites(question: SitesQuestion, source: QuerySource) -> SitesPage:

@@ -32,6 +32,7 @@ from mapsys.query_measures_rows import (
     SiteStatesQuestion,
 )
 from mapsys.query_registration_row import RegistrationRow
+from mapsys.query_review_rows import ReviewPage, ReviewQuestion
 
 PAGE_ROWS_LIMIT: Final = 500
 """Rows in one page at most, whatever was asked for."""
@@ -105,6 +106,7 @@ Question = (
     | EventsQuestion
     | ChangesQuestion
     | ConfigQuestion
+    | ReviewQuestion
 )
 
 
@@ -250,5 +252,6 @@ Answer = (
     | EventsPage
     | ChangesPage
     | ConfigRow
+    | ReviewPage
     | Declined
 )

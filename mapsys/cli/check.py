@@ -10,37 +10,26 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 
 from mapsys.cli.exits import ExitCode
-from mapsys.cli.output import FORMATS, Column, Item, field, print_items
-from mapsys.config.checks import Finding, Severity
+from mapsys.cli.output import FORMATS, print_items
+from mapsys.cli.review import COLUMNS
+from mapsys.config.checks import Check, Finding, Severity
 from mapsys.config.faults import ConfigError, Fault
 from mapsys.config.load import load
 from mapsys.config.model import Config
 from mapsys.host_review import grantable_octets, host_findings
+from mapsys.review_rows import finding_rows
 
 EXIT_INVALID: Final = 6
 """The exit code of every command for a configuration that cannot be used."""
 
 
-UNUSABLE: Final = "invalid-configuration"
-"""Stands for the check's id where a fault is listed among findings."""
-
-
-def _place(item: Item) -> str:
-    if item["file"] is None:
-        return "this host"
-    place = ":".join(str(item[key]) for key in ("file", "line", "column") if item[key])
-    return f"{place} {item['path']}".rstrip()
-
-
-COLUMNS: Final = (
-    Column("severity", field("severity")),
-    Column("where", _place),
-    Column("check", field("check")),
-    Column("what", field("message")),
-    Column("what to do", field("what_to_do")),
+UNUSABLE: Final = Check(
+    "invalid-configuration", Severity.ERROR, "Mend it: no node starts with this."
 )
+"""Stands for a check where a fault is listed among findings."""
 
 
 @click.command("check", short_help="Check configuration files.")
@@ -95,22 +84,21 @@ def check(files: tuple[Path, ...], as_json: bool, lint: bool, fail_at: str, outp
 
 
 def _lint(files: tuple[Path, ...], fail_at: Severity, output: str) -> None:
-    items: list[Item] = []
+    findings: list[Finding] = []
     asked: list[int] = []
     for file in files:
         try:
             config = load(file)
         except ConfigError as error:
-            items += [_fault_item(fault) for fault in error.faults]
+            findings += [Finding(UNUSABLE, fault) for fault in error.faults]
         else:
             asked.append(config.control.receive_buffer_octets)
-            items += [finding_item(one) for one in config.findings if one.since <= time.time()]
-    items += [finding_item(one) for one in _of_host(asked)]
-    items.sort(key=lambda item: -Severity(item["severity"]).rank)
-    print_items(output, COLUMNS, items)
-    if any(item["check"] == UNUSABLE for item in items):
+            findings += config.findings
+    rows = finding_rows([*findings, *_of_host(asked)], time.time())
+    print_items(output, COLUMNS, [msgspec.structs.asdict(row) for row in rows])
+    if any(row.check == UNUSABLE.id for row in rows):
         sys.exit(ExitCode.INVALID_CONFIGURATION)
-    if any(Severity(item["severity"]).rank >= fail_at.rank for item in items):
+    if any(Severity(row.severity).rank >= fail_at.rank for row in rows):
         sys.exit(ExitCode.FAILED)
 
 
@@ -118,34 +106,6 @@ def _of_host(asked: list[int]) -> Iterator[Finding]:
     if asked:
         most = max(asked)
         yield from host_findings(most, [grantable_octets(most)])
-
-
-def finding_item(finding: Finding) -> Item:
-    """A finding as it is printed; the same members as in the API."""
-    fault = finding.fault
-    return {
-        "check": finding.check.id,
-        "severity": finding.check.severity.value,
-        "file": fault.file or None,
-        "line": fault.line or None,
-        "column": fault.column or None,
-        "path": fault.path,
-        "message": fault.message,
-        "what_to_do": finding.check.what_to_do,
-    }
-
-
-def _fault_item(fault: Fault) -> Item:
-    return {
-        "check": UNUSABLE,
-        "severity": Severity.ERROR.value,
-        "file": fault.file,
-        "line": fault.line or None,
-        "column": fault.column or None,
-        "path": fault.path,
-        "message": fault.message,
-        "what_to_do": "Mend it: no node starts with this.",
-    }
 
 
 def _tell_good(file: Path, config: Config, as_json: bool) -> None:

@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "check": "mapsys.cli.check",
     "config": "mapsys.cli.config",
     "status": "mapsys.cli.status",
+    "review": "mapsys.cli.review",
     "sites": "mapsys.cli.sites",
     "registrations": "mapsys.cli.registrations",
     "lookup": "mapsys.cli.lookup",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapsys.http import api, explain, health, keys, map_requests, metrics, openapi, poller
+from mapsys.http import api, explain, health, keys, map_requests, metrics, openapi, poller, review
 from mapsys.http.alt_routes import ALT
 from mapsys.http.event_routes import EVENTS
 from mapsys.http.explain_views import ExplainView, HistoryView
@@ -30,6 +30,7 @@ from mapsys.http.route import (
 )
 from mapsys.http.views import ConfigView, LookupView, RegistrationView, SiteView, StatusView
 from mapsys.lig_result import LigResult
+from mapsys.query_review_rows import FindingRow
 
 STATE: Final = (
     Route("/api/v1/status", api.status, "How the daemon is.", StatusView),
@@ -38,6 +39,15 @@ STATE: Final = (
         api.config,
         "The configuration in effect, its sites apart; secrets are not shown.",
         ConfigView,
+    ),
+    Route(
+        "/api/v1/review",
+        review.review,
+        "What may not be wise in the configuration in effect and in its host, the gravest first.",
+        rows=FindingRow,
+        media=LIST_MEDIA,
+        parameters=PAGING,
+        problems=(Problem.BAD_CURSOR, Problem.NOT_ACCEPTABLE),
     ),
     Route(
         "/api/v1/sites",

@@ -37,6 +37,7 @@ from mapsys.query_config_rows import ConfigRow
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_measures_rows import HistogramRow, MeasuresRow, PollerRow, SampleRow
+from mapsys.query_review_rows import FindingRow
 from mapsys.query_rows import ListenRow, StatusRow
 from mapsys.site_states import SiteStates
 from mapsys.store_pure import PureStore
@@ -81,6 +82,7 @@ class Node:
         self.poller_row: PollerRow | None = None
         self.started_at = time.time()
         self.not_ready: list[str] = []
+        self.findings: list[FindingRow] = []
         self._counters = Counters()
         settings = Settings(
             sites=tuple(sites),
@@ -144,6 +146,9 @@ class Node:
 
     def configuration(self) -> ConfigRow:
         return ConfigRow("0123abcd", len(self.sites), b'{"node":"ms1.example"}', [])
+
+    def review(self) -> list[FindingRow]:
+        return self.findings
 
     def poller(self) -> PollerRow | None:
         return self.poller_row
