@@ -1,0 +1,15 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The native engine, one extension: what it holds and does stands in the files included here.
+
+Structures are plain C memory, so that nothing is there for a garbage collector to
+visit and a batch runs without the interpreter's lock. Functions without ``self``
+that are marked ``nogil`` ask for the engine's own lock to be held.
+"""
+
+include "types.pxi"
+include "memory.pxi"
+include "cells.pxi"
+include "trie.pxi"
+include "trie_walk.pxi"
+include "prefix.pxi"
+include "prefix_trie.pxi"
