@@ -52,6 +52,32 @@ class Repeat(Enum):
     INNER = 2
 
 
+Admit = Callable[[str, str, EidPrefix, int, int, float], bool]
+"""Asks the budgets for one answer, as the core would: who asks, where the answer goes,
+what it is about, octets received, octets sent, the time."""
+
+
+class Scope(NamedTuple):
+    """Where an answer to a plain Map-Request is right beyond that very Map-Request.
+
+    A plain one has no bit set, asks for one EID alone and holds nothing more. Any of
+    them that comes to the same local address, asks for an EID in the prefix and is
+    answered over the same IP version gets the same answer, until the store's
+    generation changes.
+
+    about: the EID-Prefix whose budget is asked; None: that of the EID asked for.
+    reply_to: where a Map-Reply to this asker goes, whose ITR-RLOCs are the same
+    (with the port that it then asks from). reply_from: the address it leaves from.
+    admit: asked each time; None where nothing is limited.
+    """
+
+    prefix: EidPrefix
+    about: EidPrefix | None
+    reply_to: Endpoint
+    reply_from: Endpoint | None
+    admit: Admit | None
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """A UDP payload to send from port 4342.
@@ -60,7 +86,7 @@ class Send:
     after: the ticket whose commit it waits for; None sends it at once.
     repeat: whether the datapath may answer an equal request by itself until the
     store's generation changes; it then asks ``admit(now)`` first, which takes
-    from the same budgets as the core would.
+    from the same budgets as the core would. scope: which other requests get it too.
     """
 
     data: bytes
@@ -69,6 +95,7 @@ class Send:
     after: int | None = None
     repeat: Repeat = Repeat.NEVER
     admit: Callable[[float], bool] | None = None
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +218,13 @@ class Answered:
     """A Map-Request that was dealt with.
 
     outcome: "proxy-reply", "forwarded", "negative", "alt", "subscribed" or
-    "unsubscribed".
+    "unsubscribed". count: of how many; the EID is that of one, or a prefix around it.
     """
 
     eid: EidPrefix
     outcome: str
     action: int | None = None
+    count: int = 1
 
 
 class SubscriptionChange(StrEnum):

@@ -97,7 +97,7 @@ _PASSED_ON: Final = frozenset({"forward", "alt"})
 """Outcomes after which somebody else sends the Map-Reply."""
 
 _COUNTED: Final[dict[type, Callable[[Any], tuple[str, int]]]] = {
-    Answered: lambda effect: ("answered." + effect.outcome, 1),
+    Answered: lambda effect: ("answered." + effect.outcome, effect.count),
     Refreshed: lambda effect: ("refreshed", effect.records),
     Dropped: lambda effect: (counter_name("dropped", effect.message_type, effect.reason), 1),
     Refused: lambda effect: (counter_name("refused", effect.reason), 1),
@@ -140,7 +140,7 @@ class Counters:
                 name, count = counted(effect)
                 totals[name] = totals.get(name, 0) + count
             if type(effect) is Answered:
-                self.answers += 1
+                self.answers += effect.count
                 if effect.outcome not in _PASSED_ON:
                     name = _REPLIED[effect.action]
-                    totals[name] = totals.get(name, 0) + 1
+                    totals[name] = totals.get(name, 0) + effect.count
