@@ -16,7 +16,7 @@ for _family in Family:
 
 cdef int key_of(eid, Key *key) except -1:
     """An EID-Prefix as a key."""
-    cdef tuple fields = eid
+    cdef tuple fields = <tuple>eid  # a subclass, which the conversion would refuse
     cdef unsigned long long low
     cdef int family = fields[1]
     cdef int octets = FAMILY_WIDTHS[family] >> 3
@@ -93,12 +93,3 @@ cdef size_t unpack_prefix(const uint8_t *octets, size_t left, Key *key) noexcept
     if spare and key.octets[size - 1] & ((1 << spare) - 1):
         return 0
     return PACKED_HEAD + size
-
-
-cdef void key_of_leaf(const Trie *trie, uint32_t leaf, Key *key) noexcept nogil:
-    """A prefix of the trie as a key; octets behind its length are left as they are."""
-    cdef uint64_t number = trie.planes[trie.leaves[leaf].plane].number
-    key.instance_id = <uint32_t>(number >> FAMILY_BITS)
-    key.family = number & 0xFF
-    key.length = trie.leaves[leaf].length
-    memcpy(key.octets, leaf_key(trie, leaf), (key.length + 7) >> 3)

@@ -90,3 +90,88 @@ cdef struct Trie:
     uint32_t places_mask
     Cells long_keys
     uint32_t count
+
+
+# Wheel (wheel.pxi): when each item falls due, in seconds.
+
+cdef enum:
+    WHEEL_SECONDS = 4096
+    RIPE = WHEEL_SECONDS    # the list of what was found due
+    UNFILED = 0xFFFF
+
+cdef struct Link:
+    uint32_t before
+    uint32_t after
+
+cdef struct Wheel:
+    double *at              # by item: its deadline
+    size_t at_capacity
+    Link *links             # by item: its neighbours in a list
+    size_t links_capacity
+    uint16_t *lists         # by item: the list it is in, or UNFILED
+    size_t lists_capacity
+    size_t size             # items there is room for that were given one
+    uint32_t heads[WHEEL_SECONDS + 1]   # the second modulo WHEEL_SECONDS; RIPE
+    int64_t base            # no second before it has anything filed
+    int64_t first           # nor any before this one, unless RIPE
+    uint32_t count          # items with a deadline
+    bint is_asked           # the clock is known to have reached base
+
+
+# Nonce marks and superseded digests (marks.pxi).
+
+cdef struct Superseded:
+    Cells digests           # payload: the item
+    Wheel wheel
+    uint32_t *numbers       # by item: its cell; of a free item: the next free one
+    size_t capacity
+    uint32_t used
+    uint32_t free
+
+
+# Change log (change_log.pxi).
+
+cdef struct Log:
+    uint8_t *octets         # frames, their heads empty until they are taken
+    size_t used
+    size_t capacity
+    size_t frame            # where the last frame begins
+    bint is_open            # whether it takes more
+
+
+# Registrations (registrations.pxi).
+
+cdef struct Slot:           # one registrant's contribution to a mapping
+    uint8_t digest[DIGEST_OCTETS]
+    uint32_t after          # the next slot of the chain; of a free slot: the next free one
+    uint32_t leaf           # the EID-Prefix
+    uint32_t registrant     # cells
+    uint32_t record
+    uint32_t details
+
+cdef struct Octets:         # a string somewhere
+    const uint8_t *start
+    size_t length
+
+cdef struct Contribution:   # as it comes in
+    Octets registrant
+    Octets record
+    Octets details
+    Octets published
+    const uint8_t *digest
+    double deadline
+
+cdef struct Registrations:
+    Trie trie               # value: the first slot; extra: the cell that is published
+    Cells cells
+    Slot *slots
+    size_t slots_capacity
+    uint32_t slots_used
+    uint32_t slots_free
+    uint32_t count
+    uint32_t held[8]        # by family
+    Wheel deadlines         # by slot
+    Cells marks             # payload: the nonce
+    Superseded superseded
+    Log log
+    uint64_t generation
