@@ -32,10 +32,16 @@ SocketAddress = tuple[Any, ...]
 
 
 class Route(NamedTuple):
-    """A way out: sends one payload to one endpoint (raises OSError), and what counts it."""
+    """A way out: sends one payload to one endpoint (raises OSError), and what counts it.
+
+    listener: the socket. source: the packed address it leaves from, where the socket
+    has several.
+    """
 
     transmit: Callable[[bytes, Endpoint], object]
     sent: list[int]
+    listener: Listener
+    source: bytes | None = None
 
 
 def is_ipv6(host: str) -> bool:
@@ -132,7 +138,7 @@ class Listener:
     def route(self, source_host: str | None) -> Route:
         """The way out from a local address; None lets the system choose."""
         if not self.wildcard or source_host is None:
-            return Route(self._socket.sendto, self.sent)
+            return Route(self._socket.sendto, self.sent, self)
         if self.ipv6:
             packed = socket.inet_pton(socket.AF_INET6, source_host)
             control = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _IN6_PKTINFO.pack(packed, 0))
@@ -143,7 +149,7 @@ class Listener:
         def transmit(data: bytes, destination: Endpoint) -> int:
             return self._socket.sendmsg((data,), (control,), 0, destination)
 
-        return Route(transmit, self.sent)
+        return Route(transmit, self.sent, self, packed)
 
     def _receive_any(self) -> tuple[bytes, SocketAddress]:
         data, ancillary, _, source = self._socket.recvmsg(MAX_DATAGRAM_OCTETS, _ANCILLARY_SPACE)
@@ -172,9 +178,9 @@ _FAILURES: Final = {
 }
 
 
-def failure_reason(error: OSError) -> str:
-    """The label of a failed send or receive, from a closed set."""
-    return _FAILURES.get(error.errno or 0, "other")
+def failure_reason(number: int | None) -> str:
+    """The label of a failed send or receive, from a closed set. number: of the error."""
+    return _FAILURES.get(number or 0, "other")
 
 
 def _named(error: OSError, address: Endpoint) -> OSError:

@@ -103,27 +103,36 @@ class PureDatapath:
         """Read from one socket; returns how many datagrams."""
         receive = listener.receive
         received = listener.received
-        repeats = self._repeats
         for count in range(budget):
             try:
                 data, source = receive()
             except BlockingIOError:
                 return count
             except OSError as error:
-                self._counters.add(counter_name("receive_failed", failure_reason(error)))
+                self._counters.add(counter_name("receive_failed", failure_reason(error.errno)))
                 return count
-            kind = data[0] >> 4 if data else 0
-            received[kind] += 1
-            if repeats is not None:
-                if kind in (ENCAPSULATED, MAP_REQUEST):
-                    if self._repeat_answer(repeats, data, source, listener.local, now):
-                        continue
-                elif kind == MAP_REGISTER and self._repeat_refresh(
-                    repeats, data, source, listener.local, now
-                ):
-                    continue
-            punts.append(Datagram(data, Endpoint(source[0], source[1]), listener.local))
+            received[data[0] >> 4 if data else 0] += 1
+            self._deal(data, source, listener.local, now, punts)
         return budget
+
+    def _deal(
+        self,
+        data: bytes,
+        source: SocketAddress,
+        local: Endpoint,
+        now: float,
+        punts: list[Datagram],
+    ) -> None:
+        """Repeat an answer to a datagram, or add it to those that go up."""
+        repeats = self._repeats
+        if repeats is not None:
+            kind = data[0] >> 4 if data else 0
+            if kind in (ENCAPSULATED, MAP_REQUEST):
+                if self._repeat_answer(repeats, data, source, local, now):
+                    return
+            elif kind == MAP_REGISTER and self._repeat_refresh(repeats, data, source, local, now):
+                return
+        punts.append(Datagram(data, Endpoint(source[0], source[1]), local))
 
     def _repeat_answer(
         self,
@@ -221,7 +230,7 @@ class PureDatapath:
         try:
             route.transmit(data, destination)
         except OSError as error:
-            self._counters.add(counter_name("send_failed", failure_reason(error)))
+            self._counters.add(counter_name("send_failed", failure_reason(error.errno)))
         else:
             route.sent[data[0] >> 4] += 1
 

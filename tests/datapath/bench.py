@@ -10,13 +10,14 @@ from contextlib import contextmanager
 
 from mapsys.core.effects import Datagram, Effect, Endpoint
 from mapsys.datapath.contract import Datapath
+from mapsys.datapath.native import NativeDatapath
 from mapsys.datapath.pure import PureDatapath
 from mapsys.store import Store
 from mapsys.store_pure import PureStore
 
 PATIENCE_SECONDS = 10.0
 
-FACTORIES: list[Callable[[Store], Datapath]] = [PureDatapath]
+FACTORIES: list[Callable[[Store], Datapath]] = [PureDatapath, NativeDatapath]
 """Every implementation of the contract."""
 
 LOOPBACK = {"ipv4": "127.0.0.1", "ipv6": "::1"}
