@@ -1,7 +1,8 @@
 """What the extension offers to Python."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from mapsys.core.effects import Admit
 from mapsys.eid import EidPrefix, Family
 from mapsys.history_rows import HistoryRows
 from mapsys.store import Mapping
@@ -68,3 +69,69 @@ class NativeStore:
     def ticket(self) -> int: ...
     def take_changes(self) -> tuple[int, bytes]: ...
     def apply(self, changes: bytes, shift: float) -> None: ...
+
+# sha.pxi
+
+sha_instructions: bool
+"""Whether the processor has instructions for SHA."""
+
+def choose_sha_instructions(wanted: bool) -> bool:
+    """Use them or not; returns whether they are used."""
+
+def digest(name: str, octets: bytes) -> bytes:
+    """The hash of octets; name: "sha1" or "sha256"."""
+
+def hmac(name: str, key: bytes, octets: bytes) -> bytes:
+    """The whole HMAC of octets under a key."""
+
+class NativeKey:
+    """A shared secret, ready to sign and to verify."""
+
+    def __init__(self, secret: bytes) -> None: ...
+    def mac(self, algorithm_id: int, message: bytes, mac_octets: int) -> bytes | None: ...
+    def verify(self, message: bytes) -> bool: ...
+
+# datapath.pxi
+
+Leaving = tuple[str, bytes, int, int, bytes | None]
+"""How a message leaves: host, the same packed, port, socket's number, packed source or None."""
+
+Arrival = tuple[bytes, str, int, int, bytes]
+"""Octets, source host and port, socket's number, packed local address."""
+
+Outcome = tuple[str, int | None]
+"""Of an answer: core.effects.Answered without the EID."""
+
+class NativeBatches:
+    """Sockets' datagrams in batches, and the core's own answers given again."""
+
+    def __init__(self, *, bursts: bool = True) -> None: ...
+    def listen(self, sockets: list[tuple[int, bool, bool, int, bytes]]) -> None: ...
+    def forget(self) -> None: ...
+    def run(self, now: float, order: Iterable[int]) -> tuple[list[Arrival], int]: ...
+    def learn(
+        self,
+        asked_by: Arrival,
+        source: bytes,
+        octets: bytes,
+        repeat: int,
+        scope: EidPrefix,
+        about: EidPrefix | None,
+        outcome: Outcome,
+        admit: Admit | None,
+        reply: Leaving,
+        passed_on: Leaving,
+    ) -> None: ...
+    def take_answered(self) -> tuple[list[tuple[Outcome, int]], list[tuple[str, int]]]: ...
+    def compose(self, data: bytes, to: Leaving) -> None: ...
+    def flush(self) -> None: ...
+    def take_counts(self) -> list[tuple[list[int], list[int]]]: ...
+    def take_failures(self) -> tuple[dict[int, int], dict[int, int]]: ...
+    @property
+    def learned(self) -> tuple[int, int]: ...
+    @property
+    def bursts_out(self) -> bool: ...
+    @property
+    def bursts_in(self) -> bool: ...
+    @property
+    def burst_counts(self) -> tuple[int, int]: ...
