@@ -36,8 +36,8 @@ _SUPERSEDE: Final = struct.Struct(">16sd")
 _SUBSCRIBE: Final = struct.Struct(">dQBH")
 _PUBLISH: Final = struct.Struct(">QB")
 _UNSUBSCRIBE: Final = struct.Struct(">B")
-_RECORD_MOVE: Final = struct.Struct(">QH")
-_DROP_MOVE: Final = struct.Struct(">Q")
+_RECORD_HISTORY: Final = struct.Struct(">QH")
+_DROP_HISTORY: Final = struct.Struct(">Q")
 
 
 class Put(NamedTuple):
@@ -126,16 +126,16 @@ class Settle(NamedTuple):
     eid: EidPrefix
 
 
-class RecordMove(NamedTuple):
-    """A move of an EID-Prefix, under a number that rises."""
+class RecordHistory(NamedTuple):
+    """What happened to an EID-Prefix, under a number that rises."""
 
     number: int
     eid: EidPrefix
     facts: bytes
 
 
-class DropMove(NamedTuple):
-    """A move forgotten."""
+class DropHistory(NamedTuple):
+    """That forgotten."""
 
     number: int
 
@@ -152,8 +152,8 @@ Change = (
     | Unsubscribe
     | Owe
     | Settle
-    | RecordMove
-    | DropMove
+    | RecordHistory
+    | DropHistory
 )
 
 
@@ -205,10 +205,10 @@ def _pack(change: Change) -> bytes:
             return b"o" + eid.pack()
         case Settle(eid):
             return b"d" + eid.pack()
-        case RecordMove(number, eid, facts):
-            return b"m" + _RECORD_MOVE.pack(number, len(facts)) + eid.pack() + facts
-        case DropMove(number):
-            return b"g" + _DROP_MOVE.pack(number)
+        case RecordHistory(number, eid, facts):
+            return b"m" + _RECORD_HISTORY.pack(number, len(facts)) + eid.pack() + facts
+        case DropHistory(number):
+            return b"g" + _DROP_HISTORY.pack(number)
 
 
 def pack_touch(eid: EidPrefix, registrant: bytes, deadline: float, digest: bytes) -> bytes:
@@ -361,12 +361,12 @@ def _unpack(octets: bytes, offset: int) -> tuple[Change, int]:
             start = offset + _FORGET.size
             return ForgetNonce(octets[start : start + size]), start + size
         case b"m":
-            number, size = _RECORD_MOVE.unpack_from(octets, offset)
-            eid, start = EidPrefix.unpack(octets, offset + _RECORD_MOVE.size)
-            return RecordMove(number, eid, octets[start : start + size]), start + size
+            number, size = _RECORD_HISTORY.unpack_from(octets, offset)
+            eid, start = EidPrefix.unpack(octets, offset + _RECORD_HISTORY.size)
+            return RecordHistory(number, eid, octets[start : start + size]), start + size
         case b"g":
-            (number,) = _DROP_MOVE.unpack_from(octets, offset)
-            return DropMove(number), offset + _DROP_MOVE.size
+            (number,) = _DROP_HISTORY.unpack_from(octets, offset)
+            return DropHistory(number), offset + _DROP_HISTORY.size
     return _unpack_subscription(kind, octets, offset)
 
 

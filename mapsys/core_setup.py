@@ -157,7 +157,7 @@ def _locators(locators: tuple[LocatorConfig, ...]) -> tuple[RlocRecord, ...]:
 def _history(history: HistoryConfig | None) -> HistoryLimits | None:
     if history is None:
         return None
-    return HistoryLimits(history.moves_per_eid, history.moves, history.retention_seconds)
+    return HistoryLimits(history.per_eid, history.entries, history.retention_seconds)
 
 
 def _rtr(rtr: RtrConfig) -> Rtr:

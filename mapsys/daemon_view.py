@@ -15,7 +15,7 @@ from mapsys.config.model import Config, PollerConfig
 from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Engine
 from mapsys.core.explain import Explanation
-from mapsys.core.history import Move
+from mapsys.core.history import Numbered
 from mapsys.core.key_uses import KeyUses
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import SiteTable
@@ -126,9 +126,9 @@ class DaemonView:
         """The same with all that led to it."""
         return self._engine.explain(eid, time.monotonic())
 
-    def moves(self, eid: EidPrefix) -> list[Move]:
-        """What is remembered of moves, newest first."""
-        return self._engine.moves(eid, time.monotonic())
+    def history(self, eid: EidPrefix, before: int | None = None) -> list[Numbered]:
+        """What is remembered of an EID, newest first."""
+        return self._engine.history(eid, time.monotonic(), before)
 
     @property
     def key_uses(self) -> KeyUses:

@@ -12,9 +12,14 @@ class ExplainQuestion(msgspec.Struct, frozen=True, tag="explain"):
 
 
 class HistoryQuestion(msgspec.Struct, frozen=True, tag="history"):
-    """Which moves of this EID (packed), and of prefixes around it, are remembered?"""
+    """What is remembered of this EID (packed), and of prefixes around it?
+
+    before: as answered in ``HistoryPage.next``; None begins with the newest.
+    """
 
     eid: bytes
+    limit: int = 100
+    before: int | None = None
 
 
 class ReasonRow(msgspec.Struct, frozen=True):
@@ -31,14 +36,19 @@ class MoverRow(msgspec.Struct, frozen=True):
     host: str
 
 
-class MoveRow(msgspec.Struct, frozen=True):
-    """One move of an EID-Prefix (packed); at: Unix seconds."""
+class HistoryRow(msgspec.Struct, frozen=True):
+    """What happened to an EID-Prefix (packed); ``core.history.Entry`` says what the fields mean.
+
+    at: Unix seconds. what: a word of ``core.history.Happening``.
+    """
 
     eid: bytes
     at: float
+    what: str
     site: str
+    by: MoverRow
+    key_id: int
     previous: list[MoverRow]
-    to: MoverRow
     merge_conflict: bool
 
 
@@ -54,10 +64,11 @@ class ExplainRow(msgspec.Struct, frozen=True, tag="explained"):
     etr: str | None
     records: list[bytes]
     reasons: list[ReasonRow]
-    moves: list[MoveRow]
+    moves: list[HistoryRow]
 
 
-class HistoryPage(msgspec.Struct, frozen=True, tag="moves"):
-    """Moves, newest first; of very many, the newest."""
+class HistoryPage(msgspec.Struct, frozen=True, tag="history"):
+    """Entries, newest first. ``next`` is None at the end."""
 
-    rows: list[MoveRow]
+    rows: list[HistoryRow]
+    next: int | None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from mapsys.eid import EidPrefix, Family
-from mapsys.moves import Moves
+from mapsys.history_rows import HistoryRows
 from mapsys.subscriptions import Subscriptions
 
 
@@ -61,8 +61,8 @@ class Store(Protocol):
     subscriptions: Subscriptions
     """Who wants to hear of changes; in the same change log."""
 
-    moves: Moves
-    """What moved from where to where; in the same change log."""
+    history: HistoryRows
+    """What happened to each EID-Prefix; in the same change log."""
 
     def put(
         self,

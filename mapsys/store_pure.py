@@ -14,11 +14,11 @@ from typing import Final
 from mapsys.change_log import (
     Change,
     ChangeLog,
-    DropMove,
+    DropHistory,
     ForgetNonce,
     Put,
     RaiseNonce,
-    RecordMove,
+    RecordHistory,
     Supersede,
     Touch,
     Withdraw,
@@ -30,7 +30,7 @@ from mapsys.change_log import (
 from mapsys.contributions import Contribution, Contributions
 from mapsys.deadlines import Deadlines
 from mapsys.eid import EidPrefix, Family
-from mapsys.moves import Moves
+from mapsys.history_rows import HistoryRows
 from mapsys.store import Mapping, Registration
 from mapsys.subscriptions import Subscriptions
 from mapsys.superseded import Superseded
@@ -56,7 +56,7 @@ class PureStore:
         self._superseded = Superseded()
         self._log = ChangeLog()
         self.subscriptions = Subscriptions(self._log.append)
-        self.moves = Moves(self._log.append)
+        self.history = HistoryRows(self._log.append)
         self._ticket = 1
         self._viewed: _Viewed = _NOTHING_VIEWED
 
@@ -274,8 +274,8 @@ class PureStore:
                 self._nonces.pop(mark, None)
             case Supersede(digest, until):
                 self._superseded.add(digest, until + shift)
-            case RecordMove() | DropMove():
-                self.moves.apply(change)
+            case RecordHistory() | DropHistory():
+                self.history.apply(change)
             case _:
                 self.subscriptions.apply(change, shift)
 

@@ -25,7 +25,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "mapsys/change_log.py",
         "mapsys/contributions.py",
         "mapsys/deadlines.py",
-        "mapsys/moves.py",
+        "mapsys/history_rows.py",
         "mapsys/subscriptions.py",
         "mapsys/superseded.py",
     ),

@@ -533,49 +533,46 @@ def test_subscription_changes_that_change_nothing_are_not_logged(store: Store) -
     assert store.take_changes()[1] == b""
 
 
-def test_moves_stand_in_the_order_in_which_they_were_added(store: Store) -> None:
-    moves = store.moves
+def test_history_stands_in_the_order_in_which_it_was_recorded(store: Store) -> None:
+    rows = store.history
     generation = store.generation
     for number in range(4):
-        moves.add(PREFIX if number % 2 else INSIDE, b"move %d" % number)
-    assert [recorded.facts for recorded in moves.of(PREFIX)] == [b"move 1", b"move 3"]
-    assert (len(moves), moves.count(INSIDE), moves.count(EidPrefix.parse("10.9.0.0/16"))) == (
-        4,
-        2,
-        0,
-    )
-    oldest = moves.oldest()
+        rows.add(PREFIX if number % 2 else INSIDE, b"row %d" % number)
+    assert [recorded.facts for recorded in rows.of(PREFIX)] == [b"row 3", b"row 1"]
+    assert (len(rows), list(rows.of(EidPrefix.parse("10.9.0.0/16")))) == (4, [])
+    assert list(rows.covering(INSIDE)) == [INSIDE, PREFIX]
+    oldest = rows.oldest()
     assert oldest is not None
-    assert (oldest.eid, oldest.facts) == (INSIDE, b"move 0")
-    moves.drop(oldest.number)
-    moves.drop(oldest.number)
-    assert [recorded.facts for recorded in moves.of(INSIDE)] == [b"move 2"]
+    assert (oldest.eid, oldest.facts) == (INSIDE, b"row 0")
+    rows.drop(oldest.number)
+    rows.drop(oldest.number)
+    assert [recorded.facts for recorded in rows.of(INSIDE)] == [b"row 2"]
     assert store.generation == generation
-    for recorded in (*moves.of(PREFIX), *moves.of(INSIDE)):
-        moves.drop(recorded.number)
-    assert (len(moves), moves.oldest(), list(moves.of(PREFIX))) == (0, None, [])
+    for recorded in (*rows.of(PREFIX), *rows.of(INSIDE)):
+        rows.drop(recorded.number)
+    assert (len(rows), rows.oldest(), list(rows.of(PREFIX))) == (0, None, [])
 
 
-def test_moves_read_back_are_equal_however_often(store: Store) -> None:
-    store.moves.add(PREFIX, b"one")
-    store.moves.add(PREFIX, b"two")
-    store.moves.add(INSIDE, b"three")
-    gone = store.moves.oldest()
+def test_history_read_back_is_equal_however_often(store: Store) -> None:
+    store.history.add(PREFIX, b"one")
+    store.history.add(PREFIX, b"two")
+    store.history.add(INSIDE, b"three")
+    gone = store.history.oldest()
     assert gone is not None
-    store.moves.drop(gone.number)
+    store.history.drop(gone.number)
     changes = store.take_changes()[1]
     copy = type(store)()
     for _ in range(2):
         copy.apply(changes, 100.0)
-    assert [recorded.facts for recorded in copy.moves.of(PREFIX)] == [b"two"]
-    assert copy.moves.oldest() == store.moves.oldest()
-    copy.moves.add(PREFIX, b"four")
-    assert [recorded.facts for recorded in copy.moves.of(PREFIX)] == [b"two", b"four"]
-    store.moves.drop(999)
+    assert [recorded.facts for recorded in copy.history.of(PREFIX)] == [b"two"]
+    assert copy.history.oldest() == store.history.oldest()
+    copy.history.add(PREFIX, b"four")
+    assert [recorded.facts for recorded in copy.history.of(PREFIX)] == [b"four", b"two"]
+    store.history.drop(999)
     assert store.take_changes()[1] == b""
     with pytest.raises(ValueError, match="does not fit"):
-        store.moves.add(PREFIX, bytes(65_536))
-    assert len(store.moves) == 2
+        store.history.add(PREFIX, bytes(65_536))
+    assert len(store.history) == 2
 
 
 class StoreMachine(RuleBasedStateMachine):

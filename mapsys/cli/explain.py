@@ -8,7 +8,7 @@ import click
 
 from mapsys.cli.api import Api, api, api_options, quoted
 from mapsys.cli.exits import ExitCode, NotFound
-from mapsys.cli.locators import locators
+from mapsys.cli.locators import locators, mover
 from mapsys.cli.output import Column, Item, field, output_option, print_item, printable
 
 
@@ -37,16 +37,10 @@ def _reasons(item: Item) -> list[str]:
 def _moves(item: Item) -> list[str]:
     return [
         f"{move['at']} {move['eid_prefix']} from"
-        f" {' and '.join(_mover(mover) for mover in move['previous'])} to {_mover(move['to'])}"
+        f" {' and '.join(mover(one) for one in move['previous'])} to {mover(move['to'])}"
         f"{', who does not merge' if move['merge_conflict'] else ''}"
         for move in item["moves"]
     ]
-
-
-def _mover(mover: Item) -> str:
-    if mover["registrant"] == mover["host"]:
-        return str(mover["host"])
-    return f"{mover['host']} (xTR {mover['registrant']})"
 
 
 LISTS = (Column("because", _reasons), Column("moves", _moves))

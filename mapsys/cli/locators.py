@@ -11,3 +11,10 @@ def locators(item: Item) -> list[str]:
         f"{one['rloc']} {one['priority']}/{one['weight']}{'' if one['reachable'] else ' down'}"
         for one in item["locators"]
     ]
+
+
+def mover(one: Item) -> str:
+    """An xTR: the address it signed from, and its xTR-ID where it has one."""
+    if one["registrant"] == one["host"]:
+        return str(one["host"])
+    return f"{one['host']} (xTR {one['registrant']})"

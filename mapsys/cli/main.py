@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "explain": "mapsys.cli.explain",
     "key": "mapsys.cli.key",
     "poller": "mapsys.cli.poller",
+    "history": "mapsys.cli.history",
     "alt": "mapsys.cli.alt",
     "token": "mapsys.cli.token",
     "lig": "mapsys.cli.lig",

@@ -61,8 +61,8 @@ LOCATOR_M_WEIGHT: Final = 0
 STATIC_TTL_MINUTES: Final = 1_440
 """Record TTL of a mapping written down here: that of the RFC's own examples, a day."""
 
-MOVES_PER_EID: Final = 16
-MOVES: Final = 50_000
+HISTORY_PER_EID: Final = 32
+HISTORY_ENTRIES: Final = 200_000
 HISTORY_RETENTION_SECONDS: Final = 30 * 86_400
 """Of moves. It says where people were, so it is not kept for ever."""
 
@@ -317,10 +317,10 @@ class KnownXtrConfig:
 
 @dataclass(frozen=True, slots=True)
 class HistoryConfig:
-    """How many moves are remembered of one EID-Prefix and in all, and for how long."""
+    """How many entries are kept of one EID-Prefix and in all, and for how long."""
 
-    moves_per_eid: int = MOVES_PER_EID
-    moves: int = MOVES
+    per_eid: int = HISTORY_PER_EID
+    entries: int = HISTORY_ENTRIES
     retention_seconds: int = HISTORY_RETENTION_SECONDS
 
 
@@ -337,7 +337,7 @@ class MapServerConfig:
     path_mtu_octets: bounds a Map-Reply; None is 576 for IPv4 and 1280 for IPv6.
     petr: locators named in place of natively-forward answers.
     info_requests: "authenticated" ones are answered, or "any".
-    history: of moves; None keeps none.
+    history: of EID-Prefixes; None keeps none.
     lisp_sec, pubsub: None is off.
     """
 

@@ -82,8 +82,8 @@ HISTORY: Final = Words(
     Record(
         model.HistoryConfig,
         "a mapping of bounds, as in {retention: 7d}",
-        Field("moves-per-eid", Integer(1, 10_000), default=model.MOVES_PER_EID),
-        Field("moves", Integer(1, 10_000_000), default=model.MOVES),
+        Field("per-eid", Integer(1, 1_000), default=model.HISTORY_PER_EID),
+        Field("entries", Integer(1, 10_000_000), default=model.HISTORY_ENTRIES),
         Field(
             "retention",
             Duration(60, 3_650 * 86_400),
@@ -92,7 +92,7 @@ HISTORY: Final = Words(
         ),
     ),
 )
-"""Bounds on what is remembered of moves."""
+"""Bounds on what is remembered of EID-Prefixes."""
 
 
 def _check_map_server(value: Value, server: model.MapServerConfig) -> None:

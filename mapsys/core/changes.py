@@ -9,7 +9,7 @@ from typing import Final
 from mapsys.core.admission import Authenticated
 from mapsys.core.details import FORMER, NEXT_SECRET, Details
 from mapsys.core.effects import Datagram, Effect, Expired, Moved, Registered, Withdrawn
-from mapsys.core.history import History, Mover
+from mapsys.core.history import Happening, History, Mover
 from mapsys.core.more_specifics import MoreSpecifics
 from mapsys.core.relay_path import RelayPath
 from mapsys.core.replay import SUPERSEDED_LIFETIMES, Check, check_for, digest_of
@@ -88,12 +88,14 @@ class Changes:
             case Kind.WITHDRAW:
                 self._about_to_change(eid)
                 self._withdraw(verdict, message)
+                self._note(Happening.WITHDRAWN, verdict, message)
                 return [Withdrawn(eid, site, source)]
             case Kind.REFRESH:
                 self._refresh(verdict, message)
                 return []
             case Kind.LATE:
                 self._touch(verdict, message, FORMER_LIFETIME_SECONDS)
+                self._note(Happening.LATE, verdict, message)
                 return []
         self._about_to_change(eid)
         effects: list[Effect] = []
@@ -101,10 +103,17 @@ class Changes:
             gone = [r for r in verdict.active if r is not verdict.own]
             for registration in gone:
                 self._make_former(eid, registration, verdict.published, message)
-            self._record_move(verdict, gone, message)
+            self._note(Happening.MOVED, verdict, message, gone)
             names = tuple(r.registrant for r in gone)
             effects.append(
                 Moved(eid, site, source, names, message.who.registrant, verdict.merge_conflict)
+            )
+        else:
+            self._note(
+                _HAPPENINGS[verdict.kind],
+                verdict,
+                message,
+                self._around(verdict, message.who.registrant),
             )
         self._put(verdict, message)
         effects.append(Registered(eid, site, source, first=not verdict.active))
@@ -114,8 +123,10 @@ class Changes:
                 effects.append(warning)
         return effects
 
-    def expire(self, eid: EidPrefix, registrant: bytes) -> tuple[list[Effect], bytes | None]:
-        """Remove one contribution whose deadline has passed.
+    def expire(
+        self, eid: EidPrefix, registrant: bytes, now: float
+    ) -> tuple[list[Effect], bytes | None]:
+        """Remove one contribution whose deadline has passed, or that is no longer allowed.
 
         Returns the effects, and what the xTRs that are left now publish together;
         None where there are none left, or a former registrant has just been forgotten.
@@ -129,7 +140,10 @@ class Changes:
         self._about_to_change(eid)
         rest = [r for r in active if r is not gone]
         published = self._remove(eid, gone, rest, former)
-        return [Expired(eid, Details.unpack(gone.details).site)], published
+        details = Details.unpack(gone.details)
+        what = Happening.EXPIRED if gone.deadline <= now else Happening.REMOVED
+        self._history.record(what, eid, details.site, _mover(gone), details.key_id, now=now)
+        return [Expired(eid, details.site)], published
 
     def _withdraw(self, verdict: Verdict, message: Message) -> None:
         own = verdict.own
@@ -225,17 +239,32 @@ class Changes:
         if verdict.own is not None:
             self._supersede(verdict.own, message)
 
-    def _record_move(
-        self, verdict: Verdict, gone: Sequence[Registration], message: Message
+    def _note(
+        self,
+        what: Happening,
+        verdict: Verdict,
+        message: Message,
+        previous: Sequence[Registration] = (),
     ) -> None:
+        """Have the history remember what a claim did."""
         self._history.record(
+            what,
             verdict.claim.eid,
             message.who.site.name,
-            tuple(Mover(r.registrant, Details.unpack(r.details).source.host) for r in gone),
             Mover(message.who.registrant, message.datagram.source.host),
+            message.register.key_id,
+            previous=tuple(map(_mover, previous)),
             merge_conflict=verdict.merge_conflict,
             now=message.now,
         )
+
+    def _around(self, verdict: Verdict, who: bytes) -> Sequence[Registration]:
+        """Where the hosts of a first registration were before: at the other xTRs that hold
+        the EID-Prefix around it."""
+        if verdict.kind is not Kind.FIRST or verdict.active:
+            return ()
+        active, _ = split(self._store.longest_match(verdict.claim.eid))
+        return [r for r in active if r.registrant != who]
 
     def _make_former(
         self,
@@ -262,3 +291,15 @@ class Changes:
         by_octets = check_for(message.who.site, algorithm_id) is Check.OCTETS
         if by_octets and old.digest != digest_of(message.register):
             self._store.supersede(old.digest, message.now + self.superseded_seconds)
+
+
+def _mover(registration: Registration) -> Mover:
+    return Mover(registration.registrant, Details.unpack(registration.details).source.host)
+
+
+_HAPPENINGS: Final = {
+    Kind.FIRST: Happening.REGISTERED,
+    Kind.JOIN: Happening.JOINED,
+    Kind.CHANGE: Happening.CHANGED,
+}
+"""Of the kinds of claims that put a registration in place, save moves."""

@@ -13,7 +13,7 @@ from mapsys.core.alt_entry import AltArrival, address_towards
 from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
 from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Repeat, Send
 from mapsys.core.explain import Explanation, Facts, explain
-from mapsys.core.history import History, HistoryLimits, Move
+from mapsys.core.history import History, HistoryLimits, Numbered
 from mapsys.core.holes import Known
 from mapsys.core.info_server import InfoServer
 from mapsys.core.key_uses import KeyUses
@@ -257,9 +257,12 @@ class Engine:
             raise LookupError(f"{site_name} has no key-id {key_id}")
         return mark_octets(site_name, key_id, xtr_id)
 
-    def moves(self, eid: EidPrefix, now: float) -> list[Move]:
-        """What is remembered of moves of the EID, and of prefixes around it, newest first."""
-        return self._history.of(eid, now)
+    def history(self, eid: EidPrefix, now: float, before: int | None = None) -> list[Numbered]:
+        """What is remembered of the EID, and of prefixes around it, newest first.
+
+        before: only entries with lower numbers.
+        """
+        return self._history.of(eid, now, before)
 
     def more_specifics_held(self, prefix: EidPrefix) -> int:
         """More-specifics registered inside a configured prefix."""

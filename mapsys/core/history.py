@@ -1,8 +1,8 @@
-"""The history of moves: which xTR an EID-Prefix went from and to, and when.
+"""The history of EID-Prefixes: what happened to each, when, and which xTR it was.
 
-Kept in the store within bounds: so many for each EID-Prefix, so many in all, none
-older than the operator wants to keep. It says where people were, so it can be
-switched off, and what was kept goes then.
+Kept in the store within bounds: so many entries for each EID-Prefix, so many in all,
+none older than the operator wants to keep. It says where people were, so it can be
+switched off, and what was kept goes then. Refreshes are no entries.
 """
 
 from __future__ import annotations
@@ -10,34 +10,60 @@ from __future__ import annotations
 import ipaddress
 import struct
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
 from typing import Final, NamedTuple
 
 from mapsys.eid import EidPrefix
+from mapsys.history_rows import Recorded
 from mapsys.store import Store
 
-MOVES_PER_EID: Final = 16
-MOVES: Final = 50_000
+HISTORY_PER_EID: Final = 32
+HISTORY_ENTRIES: Final = 200_000
 RETENTION_SECONDS: Final = 30 * 86_400
 
 PREVIOUS_LIMIT: Final = 8
-"""Former xTRs that are named in one move; there is mostly one."""
+"""Former xTRs that are named in one entry; there is mostly one."""
 
 DROP_SLICE: Final = 256
-"""Moves that one call of ``expire`` forgets at most."""
+"""Entries that one call of ``expire`` forgets at most."""
 
-_HEAD: Final = struct.Struct(">Q?BB")
-"""Seconds since 1970, whether merging had been asked for, xTRs named, octets of the site's name."""
+_HEAD: Final = struct.Struct(">QBB?BB")
+"""Seconds since 1970, what happened, key-id, whether merging had been asked for, xTRs named,
+octets of the site's name."""
 
+
+class Happening(StrEnum):
+    """What happened to an EID-Prefix.
+
+    REGISTERED: by the first xTR. JOINED: by one more. CHANGED: by the same, otherwise.
+    MOVED: by another xTR, in place of those before. WITHDRAWN: by its owner. EXPIRED:
+    it was not refreshed. REMOVED: the configuration no longer allowed it. LATE: an xTR
+    that it had moved away from went on to register it, which changed nothing.
+    """
+
+    REGISTERED = "registered"
+    JOINED = "joined"
+    CHANGED = "changed"
+    MOVED = "moved"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    REMOVED = "removed"
+    LATE = "late"
+
+
+_CODES: Final = tuple(Happening)
+"""A code is a place in here: new ones go behind."""
 
 _NONE: Final[tuple[int | None, float | None]] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryLimits:
-    """moves_per_eid, moves: at least 1. retention_seconds: by the wall clock."""
+    """per_eid, entries: at least 1. retention_seconds: by the wall clock."""
 
-    moves_per_eid: int = MOVES_PER_EID
-    moves: int = MOVES
+    per_eid: int = HISTORY_PER_EID
+    entries: int = HISTORY_ENTRIES
     retention_seconds: int = RETENTION_SECONDS
 
 
@@ -48,37 +74,54 @@ class Mover(NamedTuple):
     host: str
 
 
-class Move(NamedTuple):
-    """One move; at: seconds since 1970. previous: up to PREVIOUS_LIMIT of the former xTRs."""
+class Entry(NamedTuple):
+    """One entry; at: seconds since 1970.
+
+    by: the xTR that did it, or whose registration ended. previous: up to PREVIOUS_LIMIT
+    of the xTRs that it came from; of a first registration, those that hold the
+    EID-Prefix around it, since its hosts were there before. merge_conflict: they had
+    asked to be merged, and the new one did not.
+    """
 
     eid: EidPrefix
     at: int
+    what: Happening
     site: str
-    previous: tuple[Mover, ...]
-    to: Mover
-    merge_conflict: bool
+    by: Mover
+    key_id: int
+    previous: tuple[Mover, ...] = ()
+    merge_conflict: bool = False
 
     def pack(self) -> bytes:
         """Octets for the store, the EID-Prefix left out."""
         name = self.site.encode()
-        movers = (self.to, *self.previous)
-        head = _HEAD.pack(self.at, self.merge_conflict, len(movers), len(name))
+        movers = (self.by, *self.previous)
+        code = _CODES.index(self.what)
+        head = _HEAD.pack(self.at, code, self.key_id, self.merge_conflict, len(movers), len(name))
         return head + name + b"".join(map(_pack_mover, movers))
 
     @classmethod
-    def unpack(cls, eid: EidPrefix, octets: bytes) -> Move:
+    def unpack(cls, eid: EidPrefix, octets: bytes) -> Entry:
         """From the store. Raises ValueError where the octets are damaged."""
         try:
-            at, merge_conflict, count, name_octets = _HEAD.unpack_from(octets)
+            at, code, key_id, merge_conflict, count, name_octets = _HEAD.unpack_from(octets)
             offset = _HEAD.size + name_octets
             site = octets[_HEAD.size : offset].decode()
             movers = []
             for _ in range(count):
                 mover, offset = _read_mover(octets, offset)
                 movers.append(mover)
-            return cls(eid, at, site, tuple(movers[1:]), movers[0], merge_conflict)
+            by, previous = movers[0], tuple(movers[1:])
+            return cls(eid, at, _CODES[code], site, by, key_id, previous, merge_conflict)
         except (struct.error, IndexError, ValueError) as error:
-            raise ValueError(f"a damaged move: {error}") from error
+            raise ValueError(f"a damaged entry of the history: {error}") from error
+
+
+class Numbered(NamedTuple):
+    """An entry with its number, which rises from entry to entry."""
+
+    number: int
+    entry: Entry
 
 
 def _pack_mover(mover: Mover) -> bytes:
@@ -95,8 +138,13 @@ def _read_mover(octets: bytes, offset: int) -> tuple[Mover, int]:
     return Mover(octets[offset + 2 : middle], host), end
 
 
+def _at(recorded: Recorded) -> int:
+    """When it was, without reading the rest."""
+    return int.from_bytes(recorded.facts[:8], "big")
+
+
 class History:
-    """Records moves in a store and forgets them again."""
+    """Records in a store what happened, and forgets it again."""
 
     def __init__(self, store: Store, limits: HistoryLimits | None, wall_offset: float) -> None:
         """limits: None keeps no history, and forgets what there is.
@@ -107,70 +155,89 @@ class History:
         self._limits = limits
         self._wall_offset = wall_offset
         self._deadline = _NONE
-        """Which move ends next, and when: asked for after every batch of datagrams."""
+        """Which entry ends next, and when: asked for after every batch of datagrams."""
 
     def record(
         self,
+        what: Happening,
         eid: EidPrefix,
         site: str,
-        previous: tuple[Mover, ...],
-        to: Mover,
+        by: Mover,
+        key_id: int,
         *,
-        merge_conflict: bool,
+        previous: tuple[Mover, ...] = (),
+        merge_conflict: bool = False,
         now: float,
     ) -> None:
-        """An EID-Prefix has moved. The oldest ones give way where a bound is reached."""
-        limits = self._limits
-        if limits is None:
-            return
-        moves = self._store.moves
-        at = int(now + self._wall_offset)
-        move = Move(eid, at, site, previous[:PREVIOUS_LIMIT], to, merge_conflict)
-        moves.add(eid, move.pack())
-        if moves.count(eid) > limits.moves_per_eid:
-            moves.drop(next(moves.of(eid)).number)
-        self._forget(limits.moves, at)
+        """Something has happened. The oldest entries give way where a bound is reached.
 
-    def of(self, eid: EidPrefix, now: float) -> list[Move]:
-        """The moves of every EID-Prefix that covers the EID, newest first."""
+        An xTR that is late is told of once, until something else happens.
+        """
+        limits = self._limits
+        if limits is None or (what is Happening.LATE and self._is_told_late(eid, by)):
+            return
+        rows = self._store.history
+        at = int(now + self._wall_offset)
+        named = previous[:PREVIOUS_LIMIT]
+        entry = Entry(eid, at, what, site, by, key_id, named, merge_conflict)
+        rows.add(eid, entry.pack())
+        for over in islice(rows.of(eid), limits.per_eid, None):
+            rows.drop(over.number)
+        self._forget(limits.entries, at)
+
+    def _is_told_late(self, eid: EidPrefix, by: Mover) -> bool:
+        for recorded in self._store.history.of(eid):
+            entry = Entry.unpack(eid, recorded.facts)
+            if entry.what is not Happening.LATE:
+                return False
+            if entry.by.registrant == by.registrant:
+                return True
+        return False
+
+    def of(self, eid: EidPrefix, now: float, before: int | None = None) -> list[Numbered]:
+        """The entries of every EID-Prefix that covers the EID, newest first.
+
+        before: only those with lower numbers.
+        """
         if self._limits is None:
             return []
+        rows = self._store.history
         oldest = now + self._wall_offset - self._limits.retention_seconds
-        numbered = [
-            (recorded.number, Move.unpack(recorded.eid, recorded.facts))
-            for length in range(eid.length, -1, -1)
-            for recorded in self._store.moves.of(eid.truncated(length))
+        found = [
+            recorded
+            for prefix in rows.covering(eid)
+            for recorded in rows.of(prefix)
+            if _at(recorded) >= oldest and (before is None or recorded.number < before)
         ]
-        return [move for _, move in sorted(numbered, reverse=True) if move.at >= oldest]
+        found.sort(reverse=True)
+        return [Numbered(one.number, Entry.unpack(one.eid, one.facts)) for one in found]
 
     def next_deadline(self) -> float | None:
         """When there is something to forget."""
-        moves = self._store.moves
-        if self._limits is None or len(moves) > self._limits.moves:
-            return 0.0 if len(moves) else None
-        number = moves.oldest_number
+        rows = self._store.history
+        if self._limits is None or len(rows) > self._limits.entries:
+            return 0.0 if len(rows) else None
+        number = rows.oldest_number
         if number != self._deadline[0]:
-            oldest = moves.oldest()
+            oldest = rows.oldest()
             self._deadline = _NONE
             if oldest is not None:
-                at = Move.unpack(oldest.eid, oldest.facts).at
-                ends = at + self._limits.retention_seconds - self._wall_offset
+                ends = _at(oldest) + self._limits.retention_seconds - self._wall_offset
                 self._deadline = number, ends
         return self._deadline[1]
 
     def expire(self, now: float) -> None:
         """Forget what is too old or too much, a slice at a time."""
-        limit = 0 if self._limits is None else self._limits.moves
+        limit = 0 if self._limits is None else self._limits.entries
         self._forget(limit, now + self._wall_offset)
 
     def _forget(self, limit: int, wall: float) -> None:
-        moves = self._store.moves
+        rows = self._store.history
         retention = 0 if self._limits is None else self._limits.retention_seconds
         for _ in range(DROP_SLICE):
-            oldest = moves.oldest()
+            oldest = rows.oldest()
             if oldest is None:
                 return
-            too_old = Move.unpack(oldest.eid, oldest.facts).at + retention <= wall
-            if not too_old and len(moves) <= limit:
+            if _at(oldest) + retention > wall and len(rows) <= limit:
                 return
-            moves.drop(oldest.number)
+            rows.drop(oldest.number)

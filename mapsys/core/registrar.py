@@ -129,7 +129,7 @@ class Registrar:
 
     def expire(self, eid: EidPrefix, registrant: bytes, now: float) -> list[Effect]:
         """Remove a contribution whose deadline has passed; the xTRs left are told."""
-        effects, published = self._changes.expire(eid, registrant)
+        effects, published = self._changes.expire(eid, registrant, now)
         if published is not None:
             active, _ = split(self._store.get(eid))
             merging = [r for r in active if Details.unpack(r.details).merges]

@@ -1,15 +1,22 @@
-"""``/api/v1/explain`` and ``/api/v1/history``: why an EID is answered so, and what moved."""
+"""``/api/v1/explain`` and ``/api/v1/history``: why an EID is answered so, and what happened."""
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
 from aiohttp import web
 
 from mapsys.eid import EidPrefix
 from mapsys.http import parameters
 from mapsys.http.api import QUERY_CLIENT, json_response
-from mapsys.http.explain_views import explain_view, history_view
+from mapsys.http.explain_views import HistoryView, explain_view, history_view
+from mapsys.http.lists import answer_list
 from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
 from mapsys.query_rows import LookupQuestion, LookupRow
+
+NUMBER_OCTETS: Final = 8
+"""Of a cursor in a history."""
 
 
 async def explain(request: web.Request) -> web.Response:
@@ -21,11 +28,24 @@ async def explain(request: web.Request) -> web.Response:
     return json_response(explain_view(found, row))
 
 
-async def history(request: web.Request) -> web.Response:
-    """Moves of an EID and of EID-Prefixes around it."""
+async def history(request: web.Request) -> web.StreamResponse:
+    """What happened to an EID and to EID-Prefixes around it."""
     question = HistoryQuestion(_eid(request).pack())
-    page = await request.app[QUERY_CLIENT].ask(question, HistoryPage)
-    return json_response(history_view(page))
+
+    async def fetch(cursor: bytes | None, limit: int) -> tuple[list[HistoryView], bytes | None]:
+        before = None if cursor is None else _number(cursor)
+        asked = msgspec.structs.replace(question, before=before, limit=limit)
+        page = await request.app[QUERY_CLIENT].ask(asked, HistoryPage)
+        following = None if page.next is None else page.next.to_bytes(NUMBER_OCTETS, "big")
+        return [history_view(row) for row in page.rows], following
+
+    return await answer_list(request, HistoryView, fetch)
+
+
+def _number(cursor: bytes) -> int:
+    if len(cursor) != NUMBER_OCTETS:
+        raise parameters.bad_cursor()
+    return int.from_bytes(cursor, "big")
 
 
 def _eid(request: web.Request) -> EidPrefix:

@@ -7,7 +7,7 @@ import msgspec
 from mapsys.core.details import describe_registrant
 from mapsys.eid import EidPrefix
 from mapsys.http.views import RegistrationView, registration_view, timestamp
-from mapsys.query_explain_rows import ExplainRow, HistoryPage, MoveRow, MoverRow
+from mapsys.query_explain_rows import ExplainRow, HistoryRow, MoverRow
 from mapsys.query_rows import LookupRow
 from mapsys.record_view import RecordView, plain_text, read_record_view
 
@@ -59,10 +59,22 @@ class ExplainView(msgspec.Struct, frozen=True):
 
 
 class HistoryView(msgspec.Struct, frozen=True):
-    """``/api/v1/history/{eid}``: newest first; ``next`` is always null."""
+    """What happened to an EID-Prefix.
 
-    items: list[MoveView]
-    next: str | None = None
+    what: registered, joined, changed, moved, withdrawn, expired, removed or late.
+    by: the xTR that did it, or whose registration ended. previous: the xTRs that it
+    came from. merge_conflict: they had asked to be merged.
+    """
+
+    at: str
+    what: str
+    eid_prefix: str
+    instance_id: int
+    site: str
+    by: MoverView
+    key_id: int
+    previous: list[MoverView]
+    merge_conflict: bool
 
 
 def explain_view(found: LookupRow, row: ExplainRow) -> ExplainView:
@@ -83,12 +95,23 @@ def explain_view(found: LookupRow, row: ExplainRow) -> ExplainView:
     )
 
 
-def history_view(page: HistoryPage) -> HistoryView:
-    """What is remembered of moves."""
-    return HistoryView([_move_view(row) for row in page.rows])
+def history_view(row: HistoryRow) -> HistoryView:
+    """One entry of the history."""
+    eid, _ = EidPrefix.unpack(row.eid)
+    return HistoryView(
+        at=timestamp(row.at),
+        what=row.what,
+        eid_prefix=plain_text(eid),
+        instance_id=eid.instance_id,
+        site=row.site,
+        by=_mover_view(row.by),
+        key_id=row.key_id,
+        previous=[_mover_view(mover) for mover in row.previous],
+        merge_conflict=row.merge_conflict,
+    )
 
 
-def _move_view(row: MoveRow) -> MoveView:
+def _move_view(row: HistoryRow) -> MoveView:
     eid, _ = EidPrefix.unpack(row.eid)
     return MoveView(
         at=timestamp(row.at),
@@ -96,7 +119,7 @@ def _move_view(row: MoveRow) -> MoveView:
         instance_id=eid.instance_id,
         site=row.site,
         previous=[_mover_view(mover) for mover in row.previous],
-        to=_mover_view(row.to),
+        to=_mover_view(row.by),
         merge_conflict=row.merge_conflict,
     )
 

@@ -109,10 +109,11 @@ EIDS: Final = (
     Route(
         "/api/v1/history/{eid:[\\s\\S]+}",
         explain.history,
-        "Moves of an EID and of EID-Prefixes around it, newest first.",
-        HistoryView,
-        parameters=(EID, INSTANCE_ID),
-        problems=(Problem.INVALID_EID,),
+        "What happened to an EID and to EID-Prefixes around it, newest first.",
+        rows=HistoryView,
+        media=LIST_MEDIA,
+        parameters=(EID, INSTANCE_ID, *PAGING),
+        problems=(Problem.INVALID_EID, Problem.BAD_CURSOR, Problem.NOT_ACCEPTABLE),
     ),
 )
 """What is known about one EID."""

@@ -1,7 +1,8 @@
 """The folded state: rows of the journal go in, the changes that rebuild a store come out.
 
-Each contribution, nonce mark, superseded digest, subscription, owed publication
-and move is one row: the packed change that makes it, with a checksum behind it.
+Each contribution, nonce mark, superseded digest, subscription, owed publication and
+entry of the history is one row: the packed change that makes it, with a checksum behind
+it.
 Deadlines in it are in service time.
 """
 
@@ -15,13 +16,13 @@ from zlib import crc32
 
 from mapsys.change_log import (
     Change,
-    DropMove,
+    DropHistory,
     ForgetNonce,
     Owe,
     Publish,
     Put,
     RaiseNonce,
-    RecordMove,
+    RecordHistory,
     Settle,
     Subscribe,
     Supersede,
@@ -78,7 +79,7 @@ class StateTables:
         return Folded(*_REACH.unpack(octets))
 
     def read(self) -> Iterator[bytes | None]:
-        """Packed changes that rebuild what is held, moves in order; None for a damaged row."""
+        """Packed changes that rebuild what is held, history in order; None for a damaged row."""
         for (sealed,) in self._connection.execute("SELECT change FROM held ORDER BY key"):
             yield _opened(sealed)
 
@@ -130,10 +131,10 @@ class StateTables:
                 self._drop(key)
                 if change.published is not None:
                     self._publish(change.eid, change.published, key)
-            case RecordMove():
-                self._set(_move_key(change.number), change)
-            case DropMove():
-                self._drop(_move_key(change.number))
+            case RecordHistory():
+                self._set(_history_key(change.number), change)
+            case DropHistory():
+                self._drop(_history_key(change.number))
             case _:
                 self._take_in_subscription(change, shift)
 
@@ -183,8 +184,8 @@ def _subscription_key(eid: EidPrefix, subscriber: bytes) -> bytes:
     return b"u" + eid.pack() + subscriber
 
 
-def _move_key(number: int) -> bytes:
-    return b"m" + number.to_bytes(8, "big")  # moves are read back in the order of their numbers
+def _history_key(number: int) -> bytes:
+    return b"m" + number.to_bytes(8, "big")  # in order of the numbers
 
 
 def _sealed(packed: bytes) -> bytes:

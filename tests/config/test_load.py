@@ -49,7 +49,7 @@ map-server:
   petr: [{address: 192.0.2.99, priority: 2}]
   rtrs: [{address: 192.0.2.80}, {address: 2001:db8::80, key-id: 7, secret: a-laboratory-secret-3}]
   info-requests: any
-  history: {moves-per-eid: 3, moves: 7, retention: 2d}
+  history: {per-eid: 3, entries: 7, retention: 2d}
 map-resolver: {map-servers: [192.0.2.1, "[2001:db8::1]:4343"]}
 sites:
   - name: site-one

@@ -19,7 +19,7 @@ from typing import Self
 from mapsys.core.effects import Datagram, Effect, Endpoint, Send
 from mapsys.core.engine import Engine, Settings
 from mapsys.core.explain import Explanation
-from mapsys.core.history import Move
+from mapsys.core.history import Numbered
 from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Limits
 from mapsys.core.resolution import Resolution
@@ -114,8 +114,8 @@ class Node:
     def explain(self, eid: EidPrefix) -> Explanation:
         return self.engine.explain(eid, time.monotonic())
 
-    def moves(self, eid: EidPrefix) -> list[Move]:
-        return self.engine.moves(eid, time.monotonic())
+    def history(self, eid: EidPrefix, before: int | None = None) -> list[Numbered]:
+        return self.engine.history(eid, time.monotonic(), before)
 
     @property
     def key_uses(self) -> KeyUses:

@@ -94,9 +94,24 @@ def test_moves_are_told_with_the_eid_that_moved(web: HttpProcess) -> None:
     assert move["previous"] == [{"registrant": XTR_ID.hex(), "host": "127.0.0.2"}]
     assert move["to"] == {"registrant": OTHER_XTR_ID.hex(), "host": "127.0.0.2"}
     assert (move["eid_prefix"], move["site"]) == ("198.18.1.7/32", "site-one")
-    page = web.get("/api/v1/history/198.18.1.7").json()
-    assert page == {"items": [move], "next": None}
-    assert web.get("/api/v1/history/198.18.1.8").json()["items"] == []
+
+
+def test_a_history_comes_in_pages_and_in_all_forms(web: HttpProcess) -> None:
+    target = "/api/v1/history/198.18.1.7"
+    page = web.get(f"{target}?limit=2").json()
+    whole = web.get(target).json()
+    assert [item["what"] for item in whole["items"]] == ["moved", "registered", "registered"]
+    assert page["items"] == whole["items"][:2]
+    rest = web.get(f"{target}?limit=2&cursor={page['next']}").json()
+    assert rest == {"items": whole["items"][2:], "next": None}
+    moved, first, _ = whole["items"]
+    assert moved["previous"] == [{"registrant": XTR_ID.hex(), "host": "127.0.0.2"}]
+    assert (moved["by"]["registrant"], moved["key_id"]) == (OTHER_XTR_ID.hex(), 1)
+    assert first["previous"] == [{"registrant": "127.0.0.2", "host": "127.0.0.2"}]
+    lines = web.get(target, Accept="application/x-ndjson").body.splitlines()
+    assert [json.loads(line) for line in lines] == whole["items"]
+    assert web.get(f"{target}?cursor=AAAA").json()["type"] == "/problems/bad-cursor"
+    assert [item["what"] for item in web.get("/api/v1/history/198.18.2.8").json()["items"]] == []
 
 
 @pytest.mark.parametrize("resource", ["explain", "history"])
