@@ -92,26 +92,24 @@ class QueryServer:
         # A peer that breaks the framing cannot be answered: it is cut off.
         with suppress(FrameError, ConnectionError):
             while (body := await read_frame(reader, QUESTION_OCTETS_LIMIT)) is not None:
-                await write_frame(writer, self._fitting(await self._answer(body)))
+                await write_frame(writer, await answered(body, self._source))
 
-    async def _answer(self, body: bytes) -> Answer:
-        try:
-            question = _DECODER.decode(body)
-        except (msgspec.DecodeError, ValueError) as error:
-            return Declined("malformed-question", str(error))
-        try:
-            return await answer(question, self._source)
-        except ValueError as error:
-            return Declined("malformed-question", str(error))
 
-    @staticmethod
-    def _fitting(reply: Answer) -> bytes:
-        body = _ENCODER.encode(reply)
-        if len(body) <= ANSWER_OCTETS_LIMIT:
-            return body
-        return _ENCODER.encode(
-            Declined("failed", f"the answer of {len(body)} octets is over the limit; ask for less")
-        )
+async def answered(body: bytes, source: QuerySource) -> bytes:
+    """The body of the frame that answers one, whatever its octets; nothing is raised."""
+    reply = _ENCODER.encode(await _answer(body, source))
+    if len(reply) <= ANSWER_OCTETS_LIMIT:
+        return reply
+    return _ENCODER.encode(
+        Declined("failed", f"the answer of {len(reply)} octets is over the limit; ask for less")
+    )
+
+
+async def _answer(body: bytes, source: QuerySource) -> Answer:
+    try:
+        return await answer(_DECODER.decode(body), source)
+    except (msgspec.DecodeError, ValueError) as error:
+        return Declined("malformed-question", str(error))
 
 
 async def serve(path: Path, source: QuerySource) -> QueryServer:
