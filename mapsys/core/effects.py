@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
@@ -52,9 +52,9 @@ class Repeat(Enum):
     INNER = 2
 
 
-Admit = Callable[[str, str, EidPrefix, int, int, float], bool]
-"""Asks the budgets for one answer, as the core would: who asks, where the answer goes,
-what it is about, octets received, octets sent, the time."""
+Admit = Callable[[tuple[str, str], EidPrefix, tuple[int, int], float], bool]
+"""Asks the budgets for one answer, as the core would: who asks and where the answer goes,
+what it is about, the octets received and sent, the time."""
 
 
 class Scope(NamedTuple):
@@ -86,7 +86,8 @@ class Send:
     after: the ticket whose commit it waits for; None sends it at once.
     repeat: whether the datapath may answer an equal request by itself until the
     store's generation changes; it then asks ``admit(now)`` first, which takes
-    from the same budgets as the core would. scope: which other requests get it too.
+    from the same budgets as the core would. scope: says which other requests get it
+    too; to be called before the store changes.
     """
 
     data: bytes
@@ -95,7 +96,7 @@ class Send:
     after: int | None = None
     repeat: Repeat = Repeat.NEVER
     admit: Callable[[float], bool] | None = None
-    scope: Scope | None = None
+    scope: Callable[[], Scope | None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

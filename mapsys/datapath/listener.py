@@ -69,8 +69,15 @@ class Listener:
     received, sent: datagrams by type code.
     """
 
-    def __init__(self, asked: Endpoint, receive_buffer_octets: int) -> None:
+    def __init__(
+        self,
+        asked: Endpoint,
+        receive_buffer_octets: int,
+        inherited: socket.socket | None = None,
+    ) -> None:
         """Open and bind. Raises OSError, its ``filename`` the address as HOST:PORT.
+
+        inherited: a bound socket to use, which stays open beyond this listener's life.
 
         Neither SO_REUSEADDR nor SO_REUSEPORT is set: with either, a second server
         would share the port in silence.
@@ -82,12 +89,15 @@ class Listener:
         self.sent = [0] * 16
         family = socket.AF_INET6 if self.ipv6 else socket.AF_INET
         try:
-            self._socket = socket.socket(family, socket.SOCK_DGRAM)
+            self._socket = (
+                socket.socket(family, socket.SOCK_DGRAM) if inherited is None else inherited.dup()
+            )
         except OSError as error:
             raise _named(error, asked) from error
         try:
-            self._configure(receive_buffer_octets)
-            self._socket.bind((asked.host, asked.port))
+            self._configure(receive_buffer_octets, is_bound=inherited is not None)
+            if inherited is None:
+                self._socket.bind((asked.host, asked.port))
         except OSError as error:
             self._socket.close()
             raise _named(error, asked) from error
@@ -99,9 +109,9 @@ class Listener:
             else partial(self._socket.recvfrom, MAX_DATAGRAM_OCTETS)
         )
 
-    def _configure(self, receive_buffer_octets: int) -> None:
+    def _configure(self, receive_buffer_octets: int, *, is_bound: bool) -> None:
         self._socket.setblocking(False)
-        if self.ipv6:
+        if self.ipv6 and not is_bound:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if self.wildcard and self.ipv6:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)

@@ -122,8 +122,11 @@ class NativeDatapath(PureDatapath):
         if self._repeats is None or len(sends) != 1 or len(answered) != 1 or len(effects) != 2:
             return
         [send], [told] = sends, answered
-        if send.scope is not None and send.after is None and send.repeat in _REPEATS:
-            self._learn_scope(punt, send, send.scope, told)
+        if send.scope is None or send.after is not None or send.repeat not in _REPEATS:
+            return
+        scope = send.scope()
+        if scope is not None:
+            self._learn_scope(punt, send, scope, told)
 
     def _learn_scope(self, punt: Datagram, send: Send, scope: Scope, told: Answered) -> None:
         reply = self._sockets.route(scope.reply_from, scope.reply_to)

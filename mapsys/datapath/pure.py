@@ -6,6 +6,7 @@ readable, carries punts to the core and the core's effects back to ``send``.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -40,6 +41,7 @@ class PureDatapath:
     receive_buffer_octets: asked of the kernel for each socket.
     answers_limit: answers to repeat, of each kind; 0 repeats nothing.
     waiting_limit: Sends that may wait for the journal.
+    inherited: bound sockets to use where their addresses are asked for.
     """
 
     def __init__(
@@ -49,10 +51,11 @@ class PureDatapath:
         receive_buffer_octets: int = RECEIVE_BUFFER_OCTETS,
         answers_limit: int = ANSWERS_LIMIT,
         waiting_limit: int = WAITING_LIMIT,
+        inherited: Mapping[Endpoint, socket.socket] | None = None,
     ) -> None:
         self._store = store
         self._generation = store.generation
-        self._sockets = Sockets(receive_buffer_octets)
+        self._sockets = Sockets(receive_buffer_octets, inherited)
         self._repeats = Repeats(answers_limit) if answers_limit else None
         self._waiting = WaitingSends(waiting_limit)
         self._effects: list[Effect] = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from mapsys.core.effects import Endpoint
@@ -17,7 +18,11 @@ ROUTES_LIMIT: Final = 256
 class Sockets:
     """Listeners in the order asked for."""
 
-    def __init__(self, receive_buffer_octets: int) -> None:
+    def __init__(
+        self, receive_buffer_octets: int, inherited: Mapping[Endpoint, socket.socket] | None = None
+    ) -> None:
+        """inherited: bound sockets to use where their addresses are asked for."""
+        self._inherited = inherited or {}
         self._receive_buffer_octets = receive_buffer_octets
         self._listeners: dict[Endpoint, Listener] = {}
         self._turns: deque[Listener] = deque()
@@ -37,7 +42,9 @@ class Sockets:
         try:
             for address in wanted:
                 if address not in self._listeners:
-                    opened[address] = Listener(address, self._receive_buffer_octets)
+                    opened[address] = Listener(
+                        address, self._receive_buffer_octets, self._inherited.get(address)
+                    )
         except OSError:
             for listener in opened.values():
                 listener.close()

@@ -241,7 +241,7 @@ cdef class NativeBatches:
                 prefix = prefix_of(&self.part.asked[index].eid)
             came = &self.arrivals[self.part.first + index]
             octets = answer_octets(&self.held.all[number], &self.part.asked[index])
-            if not self.admit(asker, host or destination, prefix, came.length, octets, now):
+            if not self.admit((asker, host or destination), prefix, (came.length, octets), now):
                 self.part.found[index] = NOTHING
                 self.refused.append((asker, came.source.port))
         return 0
