@@ -13,6 +13,7 @@ from typing import Final
 from mapsys.core.details import PROXY_MAP_REPLY, flags_in
 from mapsys.core.holes import Known, common_hole, free_part
 from mapsys.core.publish import overridden
+from mapsys.core.scopes import Scopes
 from mapsys.core.site import EidRule, LispSite, ProxyReply, SiteTable
 from mapsys.core.verdict import split
 from mapsys.eid import WIDTH_BITS, EidPrefix
@@ -96,6 +97,7 @@ class Resolver:
         self._authority = tuple(authority)
         self._known: tuple[Known, ...] = (store, sites, *also_known)
         self._may_deny = may_deny
+        self._scopes = Scopes(store, sites, authority, also_known)
 
     def resolve(self, eid: EidPrefix, *, from_pitr: bool = False) -> Resolution:
         """The answer to a question about an EID or EID-Prefix.
@@ -147,6 +149,10 @@ class Resolver:
         if configured is None or not configured[0].override:
             return mapping.published
         return overridden(mapping.published, configured[0].override)
+
+    def scope(self, answer: Resolution) -> EidPrefix | None:
+        """Where every EID is answered like this one, as things are; None: not known."""
+        return self._scopes.of(answer)
 
     def authority_over(self, eid: EidPrefix) -> EidPrefix | None:
         """The prefix within which this server may deny that the EID exists."""
