@@ -12,6 +12,7 @@ from mapsys.config.model import (
     KeyConfig,
     LocatorConfig,
     MapServerConfig,
+    PlaceConfig,
     PubSubConfig,
     RateLimit,
     RateLimits,
@@ -26,7 +27,15 @@ from mapsys.core.history import HistoryLimits
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
 from mapsys.core.pubsub_settings import KnownXtr, PubSubKey, PubSubSettings, Subscriber
 from mapsys.core.relay_path import Rtr
-from mapsys.core.site import EidRule, LispSite, LocatorOverride, ProxyReply, Replay, SiteKey
+from mapsys.core.site import (
+    EidRule,
+    LispSite,
+    LocatorOverride,
+    Place,
+    ProxyReply,
+    Replay,
+    SiteKey,
+)
 from mapsys.lisp_sec_setup import lisp_sec_of, wrapping_of
 from mapsys.wire.address import ip_address
 from mapsys.wire.auth import Key
@@ -133,7 +142,12 @@ def site_of(site: SiteConfig, server: MapServerConfig, wall_offset: float) -> Li
         override=tuple(
             LocatorOverride(ip_address(one.rloc), one.priority, one.weight) for one in site.override
         ),
+        place=_place(site.place),
     )
+
+
+def _place(place: PlaceConfig | None) -> Place | None:
+    return None if place is None else Place(place.name, place.latitude, place.longitude)
 
 
 def _static(mapping: StaticConfig) -> EidRecord:

@@ -16,6 +16,7 @@ from mapsys.core.effects import (
     Withdrawn,
 )
 from mapsys.eid import EidPrefix
+from mapsys.minute_counts import MinuteCounts
 
 SITES_LIMIT: Final = 100_000
 """Names remembered; effects name configured sites only, so reloads alone can get here."""
@@ -41,12 +42,15 @@ class SiteAccount:
 
     accepted: effects of Map-Registers that set, refreshed or withdrew something.
     refused: Map-Registers that policy said no to, or that were dropped.
+    accepted_lately, refused_lately: the same by minutes; None before the first.
     """
 
     accepted: int = 0
     refused: int = 0
     last_accepted: float | None = None
     last_refusal: LastRefusal | None = None
+    accepted_lately: MinuteCounts | None = None
+    refused_lately: MinuteCounts | None = None
 
 
 class SiteLedger:
@@ -63,6 +67,9 @@ class SiteLedger:
                     account = self._account(effect.site)
                     account.accepted += 1
                     account.last_accepted = now
+                    if account.accepted_lately is None:
+                        account.accepted_lately = MinuteCounts(now)
+                    account.accepted_lately.count(now)
                 case Refused():
                     last = LastRefusal(now, effect.source, effect.eid, effect.reason, effect.detail)
                     self._refused(effect.site, last)
@@ -78,6 +85,9 @@ class SiteLedger:
         account = self._account(site)
         account.refused += 1
         account.last_refusal = last
+        if account.refused_lately is None:
+            account.refused_lately = MinuteCounts(last.at)
+        account.refused_lately.count(last.at)
 
     def _account(self, site: str) -> SiteAccount:
         account = self._accounts.get(site)

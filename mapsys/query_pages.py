@@ -10,8 +10,9 @@ from typing import Final, Protocol
 
 from mapsys.core.details import Details
 from mapsys.core.resolution import Resolution
-from mapsys.core.site import LispSite, SiteTable
+from mapsys.core.site import LispSite, Place, SiteTable
 from mapsys.eid import EidPrefix, Family
+from mapsys.minute_counts import MinuteCounts
 from mapsys.query_alt import AltDeclined, Overlaid, alt_answer
 from mapsys.query_alt_rows import (
     AltOperationQuestion,
@@ -46,6 +47,7 @@ from mapsys.query_rows import (
     Declined,
     LookupQuestion,
     LookupRow,
+    PlaceRow,
     Question,
     RefusalRow,
     RegistrationsPage,
@@ -58,8 +60,9 @@ from mapsys.query_rows import (
     StatusQuestion,
     StatusRow,
 )
+from mapsys.site_place import registered_place
 from mapsys.site_states import SiteStates
-from mapsys.store import Mapping, Store
+from mapsys.store import Mapping, Registration, Store
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.records import EidRecord
 
@@ -219,14 +222,19 @@ async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow
     account = source.ledger.of(site.name)
     refusal = account.last_refusal
     eids: list[SiteEidRow] = []
+    registrants: set[bytes] = set()
+    told = None
     for rule in site.rules:
         registered = examined = 0
         async for mapping in _inside(rule.prefix, source.store, pace):
             examined += 1
             if examined > COUNT_LIMIT:
                 break
-            if _is_of(mapping, site.name):
-                registered += 1
+            own = [one for one in mapping.registrations if _is_of(one, site.name)]
+            registered += bool(own)
+            for one in own:
+                registrants.add(one.registrant)
+                told = told or registered_place(one.record)
         eids.append(
             SiteEidRow(
                 prefix=rule.prefix.pack(),
@@ -245,7 +253,21 @@ async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow
         accepted=account.accepted,
         refused=account.refused,
         last_refusal=None if refusal is None else _refusal_row(refusal, source),
+        xtrs=len(registrants),
+        accepted_per_minute=_last_hour(account.accepted_lately, now),
+        refused_per_minute=_last_hour(account.refused_lately, now),
+        place=_place_row(site.place, "configuration") or _place_row(told, "locator"),
     )
+
+
+def _last_hour(counts: MinuteCounts | None, now: float) -> list[int]:
+    return [] if counts is None else counts.last_hour(now)
+
+
+def _place_row(place: Place | None, told_by: str) -> PlaceRow | None:
+    if place is None:
+        return None
+    return PlaceRow(place.name, place.latitude, place.longitude, told_by)
 
 
 def _refusal_row(refusal: LastRefusal, source: QuerySource) -> RefusalRow:
@@ -258,8 +280,8 @@ def _refusal_row(refusal: LastRefusal, source: QuerySource) -> RefusalRow:
     )
 
 
-def _is_of(mapping: Mapping, site: str) -> bool:
-    return any(Details.unpack(one.details).site == site for one in mapping.registrations)
+def _is_of(registration: Registration, site: str) -> bool:
+    return Details.unpack(registration.details).site == site
 
 
 async def _registrations(question: RegistrationsQuestion, source: QuerySource) -> RegistrationsPage:

@@ -176,8 +176,22 @@ class RefusalRow(msgspec.Struct, frozen=True):
     detail: str
 
 
+class PlaceRow(msgspec.Struct, frozen=True):
+    """A place on Earth, in decimal degrees; told_by: "configuration" or "locator"."""
+
+    name: str | None
+    latitude: float
+    longitude: float
+    told_by: str
+
+
 class SiteRow(msgspec.Struct, frozen=True, tag="site"):
-    """A configured site; last_accepted_at is None when nothing came since the start."""
+    """A configured site; last_accepted_at is None when nothing came since the start.
+
+    xtrs: how many have a registration, among the registrations that were counted.
+    accepted_per_minute, refused_per_minute: of the last 60 minutes, the present one
+    last; empty where all are 0.
+    """
 
     name: str
     eids: list[SiteEidRow]
@@ -186,6 +200,10 @@ class SiteRow(msgspec.Struct, frozen=True, tag="site"):
     accepted: int
     refused: int
     last_refusal: RefusalRow | None
+    xtrs: int
+    accepted_per_minute: list[int]
+    refused_per_minute: list[int]
+    place: PlaceRow | None
 
 
 class SitesPage(msgspec.Struct, frozen=True, tag="sites"):

@@ -175,10 +175,17 @@ class RateLimit:
 class RateLimits:
     """The budgets of one server; None switches one off.
 
-    requests_per_source: Map-Requests from one source address.
-    replies_per_destination: Map-Replies to one RLOC.
+    requests_per_source, requests_per_network: Map-Requests from one source address,
+    and from its network.
+    replies_per_destination, replies_per_network: Map-Replies to one RLOC, and to its
+    network.
     replies_per_prefix: Map-Replies to one RLOC for one EID-Prefix.
     registers_per_site: authenticated Map-Registers of one site.
+    unproven_registers_per_source, unproven_registers_per_network: Map-Registers whose
+    MAC is looked at, from where none was accepted lately.
+    first_bursts: octets ahead of what was received, to destinations nobody vouches
+    for; None lets them have any number at any time.
+    ipv4_network, ipv6_network: bits of an address that tell its network.
 
     The defaults are budgets rather than the one reply in three seconds that RFC
     9301, 5.4 recommends, which would starve an ITR with many flows.
@@ -443,6 +450,15 @@ class SiteRateLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceConfig:
+    """Where a site is: decimal degrees in WGS 84, north and east positive."""
+
+    name: str | None
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
 class SiteConfig:
     """A LISP site: who may register what.
 
@@ -456,6 +472,7 @@ class SiteConfig:
     lisp_sec: how One-Time Keys go to its ETRs: a key, PROTECTED_LINK, or None where
     they cannot.
     override: of its locators, in answers that the Map-Server gives for its ETRs.
+    place: for the map; None leaves it to what its locators say.
     """
 
     name: str
@@ -473,6 +490,7 @@ class SiteConfig:
     static: tuple[StaticConfig, ...] = ()
     override: tuple[OverrideConfig, ...] = ()
     lisp_sec: LispSecKey | str | None = None
+    place: PlaceConfig | None = None
     enabled: bool = True
 
 

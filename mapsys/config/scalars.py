@@ -82,6 +82,24 @@ class Integer(ScalarKind[int]):
         return int(text)
 
 
+class Degrees(ScalarKind[float]):
+    """Decimal degrees to both sides of zero, as in -33.87; at most six digits behind the point."""
+
+    def __init__(self, highest: int) -> None:
+        self.highest = highest
+        self.expects = f"decimal degrees from -{highest} to {highest}"
+
+    def parse(self, text: str) -> float:
+        if re.fullmatch(r"-?(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?", text) is None:
+            raise ValueError(f"is not {self.expects}, as in -33.87")
+        if abs(float(text)) > self.highest:
+            raise ValueError(f"is outside -{self.highest} to {self.highest}")
+        return float(text)
+
+    def write(self, setting: float) -> Plain | None:
+        return f"{setting:.6f}".rstrip("0").rstrip(".")
+
+
 class Boolean(ScalarKind[bool]):
     """Exactly ``true`` or ``false``; ``yes`` and ``off`` are texts."""
 

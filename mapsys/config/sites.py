@@ -9,6 +9,7 @@ from mapsys.config.blocks import INSTANCE_ID, in_instance
 from mapsys.config.lisp_sec import LINK
 from mapsys.config.mappings import OVERRIDE, STATIC, check_override
 from mapsys.config.node import MAC_SCOPE, PROXY_REPLY, REPLAY
+from mapsys.config.places import PLACE
 from mapsys.config.rates import RATE
 from mapsys.config.scalars import Boolean, Choice, Integer, Prefix, Text, Timestamp
 from mapsys.config.schema import FaultyError, Field, ListOf, Record, Single, Value, Words
@@ -158,6 +159,7 @@ SITE: Final = Record(
     Field("static", ListOf(STATIC, name="mappings"), default=()),
     Field("override", ListOf(OVERRIDE, name="locators"), default=()),
     Field("lisp-sec", LINK, default=None),
+    Field("place", PLACE, default=None),
     Field("enabled", Boolean(), default=True),
     check=_check_site,
 )

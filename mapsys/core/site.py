@@ -107,6 +107,18 @@ class LocatorOverride:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place on Earth: decimal degrees in WGS 84, north and east positive.
+
+    latitude: -90 to 90. longitude: -180 to 180. name: what people call it.
+    """
+
+    name: str | None
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
 class LispSite:
     """Everything the Map-Server knows of a site before it registers.
 
@@ -122,6 +134,7 @@ class LispSite:
     register_rate: its own budget of Map-Registers; None is as for every site.
     lisp_sec: how One-Time Keys go to its ETRs; None where they cannot.
     override: for answers in the name of its ETRs; each locator at most once.
+    place: where it is; nothing is decided by it.
     """
 
     name: str
@@ -140,6 +153,7 @@ class LispSite:
     register_rate: Rate | None = None
     lisp_sec: Wrapping | None = None
     override: tuple[LocatorOverride, ...] = ()
+    place: Place | None = None
     _by_key_id: dict[int, SiteKey] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from mapsys.query_registration_row import RegistrationRow
 from mapsys.query_rows import (
     ListenRow,
     LookupRow,
+    PlaceRow,
     RefusalRow,
     SiteEidRow,
     SiteRow,
@@ -75,7 +76,11 @@ class RefusalView(msgspec.Struct, frozen=True):
 
 
 class SiteView(msgspec.Struct, frozen=True):
-    """``/api/v1/sites/{name}``. state: "registered", "partial" or "unregistered"."""
+    """``/api/v1/sites/{name}``. state: "registered", "partial" or "unregistered".
+
+    xtrs: how many have a registration. accepted_per_minute, refused_per_minute: of the
+    last 60 minutes, the present one last; empty where all are 0.
+    """
 
     name: str
     state: str
@@ -85,6 +90,10 @@ class SiteView(msgspec.Struct, frozen=True):
     accepted: int
     refused: int
     last_refusal: RefusalView | None
+    xtrs: int
+    accepted_per_minute: list[int]
+    refused_per_minute: list[int]
+    place: PlaceRow | None
 
 
 class RegistrationView(msgspec.Struct, frozen=True):
@@ -174,6 +183,10 @@ def site_view(row: SiteRow) -> SiteView:
         accepted=row.accepted,
         refused=row.refused,
         last_refusal=None if row.last_refusal is None else _refusal_view(row.last_refusal),
+        xtrs=row.xtrs,
+        accepted_per_minute=row.accepted_per_minute,
+        refused_per_minute=row.refused_per_minute,
+        place=row.place,
     )
 
 

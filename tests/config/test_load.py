@@ -77,6 +77,7 @@ sites:
       - prefix: 198.18.1.7/32
         ttl: 2h
         locators: [{address: 192.0.2.1}, {address: 2001:db8::1, m-priority: 1, m-weight: 5}]
+    place: {name: Zurich, latitude: 47.38, longitude: -8.5}
     enabled: false
 """
 
