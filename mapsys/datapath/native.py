@@ -8,7 +8,7 @@ repeating an answer to an equal message, as the pure datapath does; or by the co
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton, socket
 from typing import TYPE_CHECKING, Final
 
 from mapsys.core.effects import Answered, Datagram, Dropped, Effect, Endpoint, Repeat, Scope, Send
@@ -48,6 +48,7 @@ class NativeDatapath(PureDatapath):
         receive_buffer_octets: int = RECEIVE_BUFFER_OCTETS,
         answers_limit: int = ANSWERS_LIMIT,
         waiting_limit: int = WAITING_LIMIT,
+        inherited: Mapping[Endpoint, socket] | None = None,
         bursts: bool = True,
     ) -> None:
         self._batches = NativeBatches(bursts=bursts)
@@ -59,6 +60,7 @@ class NativeDatapath(PureDatapath):
             receive_buffer_octets=receive_buffer_octets,
             answers_limit=answers_limit,
             waiting_limit=waiting_limit,
+            inherited=inherited,
         )
 
     @property
