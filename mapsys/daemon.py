@@ -10,9 +10,10 @@ import asyncio
 import gc
 import secrets
 import signal
+import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -21,20 +22,24 @@ from alt.helper_client import TunnelHelper
 from mapsys import query
 from mapsys.banner import banner
 from mapsys.config.diff import changes
-from mapsys.config.faults import ConfigError
 from mapsys.config.model import Config, MapServerConfig
 from mapsys.config_source import ConfigSource
-from mapsys.core.effects import Expired
+from mapsys.core.effects import Endpoint, Expired
 from mapsys.core.engine import Engine, Settings
 from mapsys.core_setup import settings_of
 from mapsys.daemon_alt import DaemonAlt, tunnel_helper
+from mapsys.daemon_ending import Ending
+from mapsys.daemon_reload import Reloads, configuration_at_start
 from mapsys.daemon_view import DaemonView, small_buffer
 from mapsys.datapath.pure import PureDatapath
+from mapsys.engine_choice import EngineChoice, choose, new_store
+from mapsys.held_configuration import Mark
 from mapsys.http_access import hand_over, require_usable
 from mapsys.net.audit import AuditTrail
 from mapsys.net.children import Child
 from mapsys.net.commit_queue import CommitQueue
 from mapsys.net.effect_log import EffectLog
+from mapsys.net.inherited import inherited_sockets
 from mapsys.net.journal import Journal
 from mapsys.net.journal_files import JournalError
 from mapsys.net.log import Event, Logger, open_log
@@ -46,8 +51,9 @@ from mapsys.net.recorder import Recorder
 from mapsys.net.shell import Record, Shell
 from mapsys.nonce_orders import NonceOrders
 from mapsys.query_events_rows import EventKind
+from mapsys.query_life_rows import ReloadOrder, ReloadRow, StopOrder, StopRow
 from mapsys.start_error import StartError, cannot_listen, require_free_tcp
-from mapsys.store_pure import PureStore
+from mapsys.store import Store
 
 TICK_SECONDS: Final = 1.0
 """Between looks at what nothing else wakes the daemon for: held-back log lines, the watchdog."""
@@ -59,19 +65,41 @@ def run(source: ConfigSource, record: Path | None = None) -> None:
     record: a new file for every control message received; None writes none down.
     Raises ConfigError, StartError or JournalError where it cannot start.
     """
-    config = source.load()
     log = open_log()
+    inherited = _inherited()
+    config, mark = configuration_at_start(source, log)
     for warning in config.warnings:
         log.warning(Event.CONFIG_WARNING, warning=str(warning))
+    choice = choose(config.engine)
     # First of all, while there is no thread yet that could keep a capability.
     with tunnel_helper(config) as helper, _journal(config) as journal:
-        store = PureStore()
+        store = new_store(choice)
         journal.load_into(store)
         for finding in journal.findings:
             log.error(Event.STATE_DAMAGED, finding=finding)
         _settle_collector()
         with _recording(record, log) as note:
-            run_on_loop(_serve(source, config, journal, store, log, record=note, helper=helper))
+            run_on_loop(
+                _serve(
+                    source,
+                    config,
+                    journal,
+                    store,
+                    log,
+                    choice=choice,
+                    record=note,
+                    helper=helper,
+                    inherited=inherited,
+                    mark=mark,
+                )
+            )
+
+
+def _inherited() -> dict[Endpoint, socket.socket]:
+    try:
+        return inherited_sockets()
+    except (OSError, ValueError) as error:
+        raise StartError(str(error)) from error
 
 
 @contextmanager
@@ -121,15 +149,28 @@ async def _serve(
     source: ConfigSource,
     config: Config,
     journal: Journal,
-    store: PureStore,
+    store: Store,
     log: Logger,
     *,
+    choice: EngineChoice,
     record: Record | None,
     helper: TunnelHelper | None,
+    inherited: Mapping[Endpoint, socket.socket],
+    mark: Mark | None,
 ) -> None:
-    daemon = Daemon(source, config, journal, store, log, record=record, helper=helper)
+    daemon = Daemon(
+        source,
+        config,
+        journal,
+        store,
+        log,
+        choice=choice,
+        record=record,
+        helper=helper,
+        inherited=inherited,
+    )
     try:
-        await daemon.start()
+        await daemon.start(mark)
         await daemon.until_told_to_stop()
     finally:
         await daemon.stop()
@@ -143,15 +184,18 @@ class Daemon:
         source: ConfigSource,
         config: Config,
         journal: Journal,
-        store: PureStore,
+        store: Store,
         log: Logger,
         *,
+        choice: EngineChoice,
         record: Record | None = None,
         helper: TunnelHelper | None = None,
+        inherited: Mapping[Endpoint, socket.socket] | None = None,
     ) -> None:
         self._source = source
         self._config = config
         self._store = store
+        self._choice = choice
         self._log = log
         self._notify = NotifySocket()
         self._restored = len(store)
@@ -163,9 +207,12 @@ class Daemon:
             has_alt=self._alt.has_alt,
             also_known=[self._alt],
             may_deny=self._alt.may_deny,
+            hash_key=secrets.token_bytes(32),
         )
         self._datapath = PureDatapath(
-            store, receive_buffer_octets=config.control.receive_buffer_octets
+            store,
+            receive_buffer_octets=config.control.receive_buffer_octets,
+            inherited=inherited,
         )
         self._commits = CommitQueue(
             journal,
@@ -196,6 +243,7 @@ class Daemon:
             self._shell,
             self._children_away,
             alt=self._alt,
+            choice=choice,
             nonce_orders=NonceOrders(
                 self._engine, AuditTrail(config.state), log, lambda: self._shell.carry_out(())
             ),
@@ -207,18 +255,28 @@ class Daemon:
             "event_loop_lag_seconds": self._lag.seconds,
         }
         self._query: query.QueryServer | None = None
-        self._stop = asyncio.Event()
-        self._reload = asyncio.Event()
+        self._ending = Ending(lambda: self._config.control.lameduck_seconds)
+        self._reloads = Reloads(
+            source,
+            self._view,
+            log,
+            current=lambda: self._config,
+            take_over=self._take_over,
+            turn=self._alt.turn,
+            notify=self._notify,
+            summary=self._summary,
+        )
+        self._view.life = _Orders(self._reloads, self._ending, log)
         self._tasks: list[asyncio.Task[None]] = []
 
     # Life
 
-    async def start(self) -> None:
-        """Open everything and serve. Raises StartError."""
+    async def start(self, mark: Mark | None = None) -> None:
+        """Open everything and serve; mark: of a configuration on trial. Raises StartError."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        loop.add_signal_handler(signal.SIGTERM, self._ending.ask)
+        loop.add_signal_handler(signal.SIGINT, self._ending.now)
+        loop.add_signal_handler(signal.SIGHUP, self._reloads.signal)
         self._shell.subscribe(self._view.ledger.observe)
         self._shell.subscribe(self._view.site_states.observe)
         self._shell.subscribe(self._view.events.observe)
@@ -240,12 +298,19 @@ class Daemon:
             child.start()
         self._lag.start()
         self._view.condition.serving = True
-        self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._reloads())]
+        self._tasks = [asyncio.create_task(self._tick())]
+        self._reloads.start(mark)
         self._tell_ready()
 
     async def until_told_to_stop(self) -> None:
-        """Wait for SIGTERM or SIGINT."""
-        await self._stop.wait()
+        """Wait for SIGTERM, SIGINT or an order, and serve on for as long as that says."""
+        until = await self._ending.asked()
+        seconds = until - time.time()
+        if seconds > 0:
+            self._view.condition.serves_until = until
+            self._notify.stopping(seconds)
+            self._log.info(Event.LAMEDUCK, seconds=round(seconds))
+            await self._ending.over()
 
     async def stop(self) -> None:
         """Read no more, commit what there is, send what waited for it, end the children."""
@@ -253,6 +318,7 @@ class Daemon:
         if served:
             self._log.info(Event.STOPPING)
             self._notify.stopping()
+        await self._reloads.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -290,12 +356,22 @@ class Daemon:
         asked = self._config.control.receive_buffer_octets
         if min(granted) < asked:
             self._log.warning(Event.RECEIVE_BUFFER_SMALL, problem=small_buffer(min(granted), asked))
-        self._log.info(Event.READY, sites=len(self._engine.sites), restored=self._restored)
+        self._log.info(
+            Event.READY,
+            sites=len(self._engine.sites),
+            restored=self._restored,
+            engine=self._choice.engine,
+            engine_reason=self._choice.reason,
+        )
         self._notify.ready(self._summary())
         if not self._notify.is_used:
             terminal = sys.stdout.isatty()
             told = banner(
-                self._config, self._datapath.listening(), self._restored, terminal=terminal
+                self._config,
+                self._choice,
+                self._datapath.listening(),
+                self._restored,
+                terminal=terminal,
             )
             print(told, flush=True)
 
@@ -350,35 +426,12 @@ class Daemon:
         except OSError as error:
             raise cannot_listen(error, "udp", "control.listen", self._source) from error
 
-    async def _reloads(self) -> None:
-        while True:
-            await self._reload.wait()
-            self._reload.clear()
-            self._notify.reloading()
-            try:
-                if self._alt.turn.locked():
-                    raise StartError("an operation of the ALT is under way; reload afterwards")
-                async with self._alt.turn:
-                    # Reading thousands of sites takes a while; datagrams do not wait for it.
-                    config = await asyncio.to_thread(self._source.load)
-                    await self._take_over(config)
-            except ConfigError as error:
-                for fault in error.faults:
-                    self._log.error(Event.CONFIG_FAULT, fault=str(fault))
-                self._refuse_reload(f"{self._source.path} has {len(error.faults)} faults")
-            except StartError as error:
-                self._refuse_reload(str(error))
-            except Exception:
-                # A bug; the node goes on, and listens to the next SIGHUP.
-                self._log.exception(Event.FAULT, during="reload")
-                self._refuse_reload("a fault in this program; see the log")
-            self._notify.ready(self._summary())
-
     async def _take_over(self, config: Config) -> None:
         """Prepare everything that can fail, then swap. Raises StartError, nothing changed."""
         old = self._config
         for key, before, after in (
             ("state", old.state, config.state),
+            ("engine", old.engine, config.engine),
             (
                 "control.receive-buffer",
                 old.control.receive_buffer_octets,
@@ -413,7 +466,9 @@ class Daemon:
         self._view.condition.reloads += 1
         self._view.events.note(EventKind.RELOADED)
         self._view.condition.reload_refused = None
-        dropped = sum(isinstance(effect, Expired) for effect in effects)
+        self._view.condition.dropped_by_reload = dropped = sum(
+            isinstance(effect, Expired) for effect in effects
+        )
         self._log.info(Event.RELOADED, dropped=dropped)
         renews = config.http is not None and config.http.tls is not None
         if config.http != old.http or renews:  # a certificate may be new under the same name
@@ -427,11 +482,23 @@ class Daemon:
             if self._poller is not None:
                 self._poller.start()
 
-    def _refuse_reload(self, why: str) -> None:
-        self._view.condition.failed_reloads += 1
-        self._view.events.note(EventKind.RELOAD_REFUSED, detail=why)
-        self._view.condition.reload_refused = why
-        self._log.error(Event.RELOAD_REFUSED, why=why)
+
+class _Orders:
+    """Orders about the daemon's own life (``query_life.Living``)."""
+
+    def __init__(self, reloads: Reloads, ending: Ending, log: Logger) -> None:
+        self._reloads = reloads
+        self._ending = ending
+        self._log = log
+
+    async def reload(self, order: ReloadOrder) -> ReloadRow:
+        """Reload, or decide about what is on trial. Raises LifeDeclined."""
+        return await self._reloads.carry_out(order)
+
+    def stop(self, order: StopOrder) -> StopRow:
+        """End, as an operator wants it."""
+        self._log.info(Event.STOP_ORDER, by=order.by)
+        return StopRow(self._ending.ask(order.lameduck_seconds))
 
 
 def _settings(config: Config) -> Settings:

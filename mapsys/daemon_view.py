@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,16 +24,20 @@ from mapsys.daemon_alt import DaemonAlt
 from mapsys.datapath.contract import Datapath
 from mapsys.datapath.counters import counter_name
 from mapsys.eid import EidPrefix, Family
+from mapsys.engine_choice import EngineChoice
 from mapsys.event_ring import EventRing
 from mapsys.histogram import Histogram
 from mapsys.host_review import host_findings
 from mapsys.net.capabilities import effective_capabilities
+from mapsys.net.journal_files import CHANGES_NAME
 from mapsys.net.shell import Shell
 from mapsys.nonce_orders import NonceOrders
 from mapsys.query_alt import AltSource
 from mapsys.query_config_rows import WARNINGS_LIMIT, ConfigRow
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
+from mapsys.query_life import Living
+from mapsys.query_life_rows import ReloadOrder, ReloadRow, StopOrder, StopRow
 from mapsys.query_measures import histogram_row, samples
 from mapsys.query_measures_rows import MeasuresRow, PollerRow
 from mapsys.query_review_rows import FindingRow
@@ -58,6 +63,9 @@ class Condition:
 
     reload_refused: why the last reload was refused; None after one that was not.
     journal_problem: why the journal does not write; None while it does.
+    unconfirmed_until: when the configuration is taken back, in Unix time. rolled_back:
+    that has taken place. dropped_by_reload: registrations, by the last one.
+    serves_until: when it ends, where it was told to.
     """
 
     started_at: float = field(default_factory=time.time)
@@ -65,12 +73,19 @@ class Condition:
     reloads: int = 0
     failed_reloads: int = 0
     reload_refused: str | None = None
+    unconfirmed_until: float | None = None
+    rolled_back: bool = False
+    dropped_by_reload: int = 0
+    serves_until: float | None = None
     journal_problem: str | None = None
     serving: bool = False
 
 
 class DaemonView:
     """Answers the query socket's questions from the running parts."""
+
+    life: Living
+    """Carries out orders about the daemon's own life; given once there is one."""
 
     def __init__(
         self,
@@ -81,6 +96,7 @@ class DaemonView:
         children_away: Callable[[], list[str]],
         *,
         alt: DaemonAlt,
+        choice: EngineChoice,
         nonce_orders: NonceOrders,
     ) -> None:
         """children_away: names of the child processes that should run and do not."""
@@ -96,6 +112,7 @@ class DaemonView:
         self._shell = shell
         self._children_away = children_away
         self._alt = alt
+        self._choice = choice
         self._nonce_orders = nonce_orders
 
     def use(self, config: Config) -> None:
@@ -173,6 +190,14 @@ class DaemonView:
         of_host = host_findings(self._config.control.receive_buffer_octets, granted)
         return finding_rows([*self._config.findings, *of_host], time.time())
 
+    async def reload(self, order: ReloadOrder) -> ReloadRow:
+        """Reload, or decide about what is on trial; see ``query_life``."""
+        return await self.life.reload(order)
+
+    def stop(self, order: StopOrder) -> StopRow:
+        """End."""
+        return self.life.stop(order)
+
     def poller(self) -> PollerRow | None:
         """What the poller is to do; None where there is none."""
         poller = self._config.poller
@@ -202,6 +227,8 @@ class DaemonView:
         return StatusRow(
             node=self._config.node,
             version=mapsys.__version__,
+            engine=self._choice.engine,
+            engine_reason=self._choice.reason,
             started_at=self.condition.started_at,
             roles=roles_of(self._config),
             listen=[
@@ -220,10 +247,24 @@ class DaemonView:
             config_hash=self._config_hash,
             last_reload_at=self.condition.last_reload_at,
             failed_reloads=self.condition.failed_reloads,
-            not_ready=[] if self.condition.serving else ["the daemon is starting or stopping"],
+            not_ready=self._not_ready(),
             degraded=self._degraded(asked),
             capabilities=effective_capabilities(),
+            unconfirmed_seconds=_seconds_until(self.condition.unconfirmed_until),
         )
+
+    def _not_ready(self) -> list[str]:
+        problems = []
+        if (left := _seconds_until(self.condition.serves_until)) is not None:
+            problems.append(f"shutting down: it was told to end, and answers for {left} s more")
+        elif not self.condition.serving:
+            problems.append("the daemon is starting or stopping")
+        if not self._datapath.listening():
+            problems.append("sockets unbound: no control address is open")
+        journal = self._config.state / CHANGES_NAME
+        if not os.access(journal, os.R_OK):
+            problems.append(f"journal unreadable: {journal} is gone, or not to be read")
+        return problems
 
     def _degraded(self, asked: int) -> list[str]:
         problems = []
@@ -234,6 +275,13 @@ class DaemonView:
             )
         if self.condition.reload_refused is not None:
             problems.append(f"the last reload was refused: {self.condition.reload_refused}")
+        if (left := _seconds_until(self.condition.unconfirmed_until)) is not None:
+            problems.append(f"the configuration is not confirmed, and rolls back in {left} s")
+        if self.condition.rolled_back:
+            problems.append(
+                "the configuration file is not in force: nobody confirmed it, so that from"
+                " before is; mend it and reload"
+            )
         problems += [f"the {name} process is not running" for name in self._children_away()]
         problems += self._alt.problems()
         granted = min(
@@ -242,6 +290,10 @@ class DaemonView:
         if granted < asked:
             problems.append(small_buffer(granted, asked))
         return problems
+
+
+def _seconds_until(unix_time: float | None) -> int | None:
+    return None if unix_time is None else max(0, round(unix_time - time.time()))
 
 
 def family_name(family: Family) -> str:

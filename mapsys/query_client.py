@@ -41,7 +41,12 @@ class QueryClient:
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._turns = asyncio.Semaphore(CONNECTIONS_LIMIT)
 
-    async def ask(self, question: Question, expected: type[AnswerType]) -> AnswerType:
+    async def ask(
+        self,
+        question: Question,
+        expected: type[AnswerType],
+        patience_seconds: float = ANSWER_SECONDS,
+    ) -> AnswerType:
         """One question, one answer of the expected type.
 
         Raises DaemonAway where there is no daemon or it answers too late or with
@@ -50,7 +55,7 @@ class QueryClient:
         body = _ENCODER.encode(question)
         async with self._turns:
             try:
-                reply = await asyncio.wait_for(self._exchange(body), ANSWER_SECONDS)
+                reply = await asyncio.wait_for(self._exchange(body), patience_seconds)
             except (OSError, FrameError, TimeoutError, msgspec.DecodeError) as error:
                 said = str(error) or type(error).__name__
                 raise DaemonAway(f"the daemon does not answer at {self._path}: {said}") from error

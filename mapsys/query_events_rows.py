@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     PUBLICATIONS_LOST = "publications-lost"
     RELOADED = "reloaded"
     RELOAD_REFUSED = "reload-refused"
+    RELOAD_ROLLED_BACK = "reload-rolled-back"
     JOURNAL_FAILED = "journal-failed"
     JOURNAL_WRITES = "journal-writes"
 

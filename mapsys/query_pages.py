@@ -28,6 +28,8 @@ from mapsys.query_explain_rows import ExplainQuestion, HistoryQuestion
 from mapsys.query_keys import KeySource, keys
 from mapsys.query_keys_rows import ForgetNonce, KeysQuestion
 from mapsys.query_ledger import LastRefusal, SiteLedger
+from mapsys.query_life import LifeDeclined, Living, life_answer
+from mapsys.query_life_rows import ReloadOrder, StopOrder
 from mapsys.query_measures import SLICE_SECONDS, measures, site_states
 from mapsys.query_measures_rows import (
     MeasuresQuestion,
@@ -79,7 +81,7 @@ COUNT_LIMIT: Final = 1_000
 """Prefixes counted for one configured EID-Prefix of a site."""
 
 
-class QuerySource(Explaining, KeySource, Eventful, Overlaid, Protocol):
+class QuerySource(Explaining, KeySource, Eventful, Overlaid, Living, Protocol):
     """The daemon, as the query socket sees it. Every call is short and never waits."""
 
     @property
@@ -168,11 +170,13 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return source.configuration()
             case ReviewQuestion():
                 return _review(question, source)
+            case ReloadOrder() | StopOrder():
+                return await life_answer(question, source)
             case EventsQuestion():
                 return await events(question, source)
             case ChangesQuestion():
                 return changes(question, source)
-    except AltDeclined as declined:
+    except (AltDeclined, LifeDeclined) as declined:
         return Declined(declined.reason, str(declined))
     except _BadCursor:
         return Declined("bad-cursor", "the cursor is not one that was handed out; start again")
@@ -243,6 +247,7 @@ async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow
                 counted_in_full=examined <= COUNT_LIMIT,
             )
         )
+    now, _ = source.clocks()
     return SiteRow(
         name=site.name,
         eids=eids,

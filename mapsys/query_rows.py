@@ -23,6 +23,7 @@ from mapsys.query_config_rows import ConfigQuestion, ConfigRow
 from mapsys.query_events_rows import ChangesPage, ChangesQuestion, EventsPage, EventsQuestion
 from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
 from mapsys.query_keys_rows import ForgetNonce, KeysPage, KeysQuestion, NonceForgotten
+from mapsys.query_life_rows import ReloadOrder, ReloadRow, StopOrder, StopRow
 from mapsys.query_measures_rows import (
     MeasuresQuestion,
     MeasuresRow,
@@ -107,6 +108,8 @@ Question = (
     | ChangesQuestion
     | ConfigQuestion
     | ReviewQuestion
+    | ReloadOrder
+    | StopOrder
 )
 
 
@@ -126,13 +129,17 @@ class ListenRow(msgspec.Struct, frozen=True):
 class StatusRow(msgspec.Struct, frozen=True, tag="status"):
     """The daemon as a whole.
 
+    engine: native or pure; engine_reason: a phrase that says why.
     not_ready: sentences naming what keeps it from serving; empty when it serves.
     degraded: sentences naming what is wrong while it serves. capabilities: names of
-    the Linux capabilities that the daemon has.
+    the Linux capabilities that the daemon has. unconfirmed_seconds: after which the
+    configuration is taken back; None where it is confirmed.
     """
 
     node: str
     version: str
+    engine: str
+    engine_reason: str
     started_at: float
     roles: list[str]
     listen: list[ListenRow]
@@ -145,6 +152,7 @@ class StatusRow(msgspec.Struct, frozen=True, tag="status"):
     not_ready: list[str]
     degraded: list[str]
     capabilities: list[str]
+    unconfirmed_seconds: int | None = None
 
 
 class CountersRow(msgspec.Struct, frozen=True, tag="counters"):
@@ -243,7 +251,7 @@ class Declined(msgspec.Struct, frozen=True, tag="declined"):
     """No answer.
 
     reason: "malformed-question", "bad-cursor", "unknown-site", "unknown-key", "no-poller",
-    "failed", or one of those in ``query_alt``.
+    "failed", or one of those in ``query_alt`` and ``query_life``.
     """
 
     reason: str
@@ -271,5 +279,7 @@ Answer = (
     | ChangesPage
     | ConfigRow
     | ReviewPage
+    | ReloadRow
+    | StopRow
     | Declined
 )

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import click
 
-from mapsys.cli.exits import Failed, NotFound, RefusedByServer, Unreachable
+from mapsys.cli.exits import Failed, InvalidConfiguration, NotFound, RefusedByServer, Unreachable
 from mapsys.http import SOCKET_NAME
 
 ANSWER_SECONDS: Final = 15.0
@@ -27,6 +27,8 @@ TOKEN_VARIABLE: Final = "MAPSYS_TOKEN"
 """In the environment, since others can read command lines."""
 
 PAGE_LIMIT: Final = 1_000
+
+_JSON_BODY: Final = {"Content-Type": "application/json"}
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,6 +43,8 @@ _FAILURES: Final[dict[str, type[click.ClickException]]] = {
     "no-nonce": NotFound,
     "invalid-eid": click.UsageError,
     "invalid-parameter": click.UsageError,
+    "invalid-configuration": InvalidConfiguration,
+    "nothing-unconfirmed": NotFound,
     "daemon-away": Unreachable,
 }
 
@@ -75,14 +79,20 @@ class Api:
         """One resource; the path's parts are already quoted."""
         return self._exchange("GET", f"{path}?{urlencode(query)}" if query else path, None)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def post(
+        self, path: str, body: Mapping[str, Any], patience_seconds: float = ANSWER_SECONDS
+    ) -> dict[str, Any]:
         """Give an order; the path's parts are already quoted."""
-        return self._exchange("POST", path, json.dumps(body))
+        return self._exchange("POST", path, json.dumps(body), patience_seconds)
 
-    def _exchange(self, method: str, target: str, body: str | None) -> dict[str, Any]:
+    def _exchange(
+        self, method: str, target: str, body: str | None, patience_seconds: float = ANSWER_SECONDS
+    ) -> dict[str, Any]:
         connection = self._connect()
+        connection.timeout = patience_seconds
+        headers = self._headers if body is None else {**self._headers, **_JSON_BODY}
         try:
-            connection.request(method, target, body, self._headers)
+            connection.request(method, target, body, headers)
             response = connection.getresponse()
             octets = response.read()
         except (OSError, http.client.HTTPException) as error:

@@ -44,3 +44,9 @@ class RefusedByServer(Failed):
     """The other side does not let this user do it."""
 
     exit_code = ExitCode.REFUSED
+
+
+class InvalidConfiguration(Failed):
+    """A configuration has faults, which the message lists."""
+
+    exit_code = ExitCode.INVALID_CONFIGURATION

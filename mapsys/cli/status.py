@@ -13,6 +13,7 @@ from mapsys.cli.output import Column, Item, field, output_option, print_item
 ROWS = (
     Column("node", field("node")),
     Column("version", field("version")),
+    Column("engine", lambda item: f"{item['engine']}: {item['engine_reason']}"),
     Column("ready", field("ready")),
     Column("not ready", field("not_ready")),
     Column("degraded", field("degraded")),
@@ -25,6 +26,7 @@ ROWS = (
     Column("registrations", field("registrations")),
     Column("journal writing", field("journal_writing")),
     Column("configuration", field("config_hash")),
+    Column("rolls back in (s)", field("unconfirmed_seconds")),
     Column("last reload", field("last_reload_at")),
     Column("failed reloads", field("failed_reloads")),
 )

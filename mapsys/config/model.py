@@ -25,6 +25,9 @@ STATE: Final = Path("/var/lib/mapsys")
 RECEIVE_BUFFER_OCTETS: Final = 8 * 1024 * 1024
 """Asked for on each socket of port 4342: half a second of 100 000 messages a second."""
 
+LAMEDUCK_SECONDS: Final = 0
+"""Whoever ends a node by hand waits for nothing; behind anycast this is given."""
+
 REPLAY: Final = "auto"
 """Strict where nonces are known to rise, digests of the past where they are not."""
 
@@ -109,10 +112,14 @@ class Control:
 
     listen: at least one address, none of them taken twice.
     receive_buffer_octets: asked for on each socket; the system may grant less.
+    lameduck_seconds: how long to serve on after being told to end.
+    trusted_requesters: addresses that are answered in full, as if they registered.
     """
 
     listen: tuple[Endpoint, ...]
     receive_buffer_octets: int = RECEIVE_BUFFER_OCTETS
+    lameduck_seconds: int = LAMEDUCK_SECONDS
+    trusted_requesters: tuple[EidPrefix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +202,17 @@ class RateLimits:
     replies_per_destination: RateLimit | None = RateLimit(1_000, 2_000)
     replies_per_prefix: RateLimit | None = RateLimit(2, 10)
     registers_per_site: RateLimit | None = RateLimit(2_000, 20_000)
+    requests_per_network: RateLimit | None = RateLimit(8_000, 16_000)
+    replies_per_network: RateLimit | None = RateLimit(4_000, 8_000)
+    unproven_registers_per_source: RateLimit | None = RateLimit(20, 100)
+    unproven_registers_per_network: RateLimit | None = RateLimit(500, 2_000)
+    first_bursts: RateLimit | None = RateLimit(65_536, 65_536)
+    ipv4_network: int = 24
+    ipv6_network: int = 56
 
 
 DEFAULT_RATE_LIMITS: Final = RateLimits()
-NO_RATE_LIMITS: Final = RateLimits(None, None, None, None)
+NO_RATE_LIMITS: Final = RateLimits(None, None, None, None, None, None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,19 +457,19 @@ class OverrideConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteRateLimits:
-    """One site's own budget; None is no limit."""
-
-    registers_per_site: RateLimit | None
-
-
-@dataclass(frozen=True, slots=True)
 class PlaceConfig:
     """Where a site is: decimal degrees in WGS 84, north and east positive."""
 
     name: str | None
     latitude: float
     longitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRateLimits:
+    """One site's own budget; None is no limit."""
+
+    registers_per_site: RateLimit | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -522,7 +536,8 @@ class MetricsConfig:
 class Config:
     """Everything one node is told.
 
-    state: absolute. authority: the prefixes this node may say "does not exist"
+    state: absolute. engine: auto, native or pure; a restart changes it.
+    authority: the prefixes this node may say "does not exist"
     about; empty is everything. sites: of all files, in file order.
     fleet: always None in this version.
     include: the patterns that sites came from. findings: what the review says of
@@ -532,6 +547,7 @@ class Config:
     node: str
     state: Path
     control: Control
+    engine: str = "auto"
     http: Http | None = None
     authority: tuple[EidPrefix, ...] = ()
     map_server: MapServerConfig | None = None

@@ -10,7 +10,7 @@ from mapsys.config.blocks import Block
 from mapsys.config.locators import LOCATORS, check_locators
 from mapsys.config.rates import RATE
 from mapsys.config.rtrs import RTRS, check_rtrs
-from mapsys.config.scalars import Choice, Duration, EndpointText, Integer, Size
+from mapsys.config.scalars import Choice, Duration, EndpointText, Integer, Prefix, Size
 from mapsys.config.schema import Field, ListOf, Record, Value, Words
 from mapsys.core.effects import Endpoint
 
@@ -55,6 +55,12 @@ CONTROL: Final = Record(
         default=model.RECEIVE_BUFFER_OCTETS,
         to="receive_buffer_octets",
     ),
+    Field("lameduck", Duration(0, 3_600), default=model.LAMEDUCK_SECONDS, to="lameduck_seconds"),
+    Field(
+        "trusted-requesters",
+        ListOf(Prefix(ip_only=True), name="IP prefixes, as in [192.0.2.0/24]", at_least=1),
+        default=(),
+    ),
     check=_check_listen,
 )
 
@@ -73,6 +79,21 @@ RATE_LIMITS: Final = Words(
         ),
         Field("replies-per-prefix", RATE, default=model.DEFAULT_RATE_LIMITS.replies_per_prefix),
         Field("registers-per-site", RATE, default=model.DEFAULT_RATE_LIMITS.registers_per_site),
+        Field("requests-per-network", RATE, default=model.DEFAULT_RATE_LIMITS.requests_per_network),
+        Field("replies-per-network", RATE, default=model.DEFAULT_RATE_LIMITS.replies_per_network),
+        Field(
+            "unproven-registers-per-source",
+            RATE,
+            default=model.DEFAULT_RATE_LIMITS.unproven_registers_per_source,
+        ),
+        Field(
+            "unproven-registers-per-network",
+            RATE,
+            default=model.DEFAULT_RATE_LIMITS.unproven_registers_per_network,
+        ),
+        Field("first-bursts", RATE, default=model.DEFAULT_RATE_LIMITS.first_bursts),
+        Field("ipv4-network", Integer(8, 32), default=model.DEFAULT_RATE_LIMITS.ipv4_network),
+        Field("ipv6-network", Integer(16, 128), default=model.DEFAULT_RATE_LIMITS.ipv6_network),
     ),
 )
 

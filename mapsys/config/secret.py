@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +20,22 @@ SECRET_LIMIT_OCTETS: Final = 4_096
 
 HIDDEN: Final = "***"
 """What stands for a secret wherever it is shown."""
+
+
+_REVEALING: ContextVar[bool] = ContextVar("revealing", default=False)
+
+
+@contextmanager
+def revealing() -> Iterator[None]:
+    """Within, a secret that stands in the configuration is written as it is.
+
+    For what is kept in the state folder, and for nobody's eyes.
+    """
+    token = _REVEALING.set(True)
+    try:
+        yield
+    finally:
+        _REVEALING.reset(token)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -78,4 +97,6 @@ class SecretText(Kind[Secret]):
         return Secret(text.encode("utf-8"))
 
     def write(self, setting: Secret) -> Plain | None:
-        return HIDDEN if setting.file is None else None
+        if setting.file is not None:
+            return None
+        return setting.reveal().decode("utf-8") if _REVEALING.get() else HIDDEN

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapsys.http import api, explain, health, keys, map_requests, metrics, openapi, poller, review
+from mapsys.http import (
+    api,
+    explain,
+    health,
+    keys,
+    life,
+    map_requests,
+    metrics,
+    openapi,
+    poller,
+    review,
+)
 from mapsys.http.alt_routes import ALT
 from mapsys.http.event_routes import EVENTS
 from mapsys.http.explain_views import ExplainView, HistoryView
@@ -137,6 +148,54 @@ QUERIES: Final = (
 )
 """What asks the network; it changes nothing, so whoever may look may ask."""
 
+LIFE: Final = (
+    Route(
+        "/api/v1/reload",
+        life.reload,
+        "Read the configuration again: for good, on trial, or only to say what would change.",
+        life.ReloadView,
+        method="POST",
+        body=life.ReloadBody,
+        problems=(
+            Problem.INVALID_CONFIGURATION,
+            Problem.RELOAD_REFUSED,
+            Problem.UNSUPPORTED_MEDIA,
+        ),
+        role=Role.OPERATE,
+    ),
+    Route(
+        "/api/v1/reload/confirm",
+        life.confirm,
+        "Keep the configuration that is on trial.",
+        life.ReloadView,
+        method="POST",
+        body=life.DecisionBody,
+        problems=(Problem.NOTHING_UNCONFIRMED, Problem.UNSUPPORTED_MEDIA),
+        role=Role.OPERATE,
+    ),
+    Route(
+        "/api/v1/reload/undo",
+        life.undo,
+        "Take back the configuration that is on trial.",
+        life.ReloadView,
+        method="POST",
+        body=life.DecisionBody,
+        problems=(Problem.NOTHING_UNCONFIRMED, Problem.UNSUPPORTED_MEDIA),
+        role=Role.OPERATE,
+    ),
+    Route(
+        "/api/v1/stop",
+        life.stop,
+        "End the daemon, at once or after it has served on for a while.",
+        life.StopView,
+        method="POST",
+        body=life.StopBody,
+        problems=(Problem.UNSUPPORTED_MEDIA,),
+        role=Role.ADMIN,
+    ),
+)
+"""What reloads the daemon or ends it."""
+
 ORDERS: Final = (
     Route(
         "/api/v1/sites/{name}/keys/{key_id}/forget-nonce",
@@ -237,4 +296,4 @@ OWN: Final = (
 )
 """About this process and its interface."""
 
-ROUTES: Final = (*STATE, *EIDS, *EVENTS, *QUERIES, *ORDERS, *POLLER, *ALT, *OWN, *PAGE)
+ROUTES: Final = (*STATE, *EIDS, *EVENTS, *QUERIES, *LIFE, *ORDERS, *POLLER, *ALT, *OWN, *PAGE)

@@ -37,6 +37,8 @@ class StatusView(msgspec.Struct, frozen=True):
 
     node: str
     version: str
+    engine: str
+    engine_reason: str
     ready: bool
     not_ready: list[str]
     degraded: list[str]
@@ -51,6 +53,7 @@ class StatusView(msgspec.Struct, frozen=True):
     last_reload_at: str
     failed_reloads: int
     listen: list[ListenRow]
+    unconfirmed_seconds: int | None
 
 
 class SiteEidView(msgspec.Struct, frozen=True):
@@ -149,6 +152,8 @@ def status_view(row: StatusRow, unix_now: float) -> StatusView:
     return StatusView(
         node=row.node,
         version=row.version,
+        engine=row.engine,
+        engine_reason=row.engine_reason,
         ready=not row.not_ready,
         not_ready=row.not_ready,
         degraded=row.degraded,
@@ -163,6 +168,7 @@ def status_view(row: StatusRow, unix_now: float) -> StatusView:
         last_reload_at=timestamp(row.last_reload_at),
         failed_reloads=row.failed_reloads,
         listen=row.listen,
+        unconfirmed_seconds=row.unconfirmed_seconds,
     )
 
 

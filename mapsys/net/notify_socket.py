@@ -8,6 +8,9 @@ import time
 
 _MICROSECONDS = 1_000_000
 
+STOP_SECONDS = 20
+"""What an orderly end takes at most."""
+
 
 class NotifySocket:
     """Datagrams to the socket that NOTIFY_SOCKET names; silent where it is not set."""
@@ -34,9 +37,11 @@ class NotifySocket:
         """Feed the watchdog; the status is one line for whoever asks the manager."""
         self._tell("WATCHDOG=1", f"STATUS={status}")
 
-    def stopping(self) -> None:
-        """On the way out."""
-        self._tell("STOPPING=1")
+    def stopping(self, in_seconds: float = 0) -> None:
+        """On the way out; in_seconds: serving so long first, for which patience is asked."""
+        patience = int((in_seconds + STOP_SECONDS) * _MICROSECONDS)
+        extend = (f"EXTEND_TIMEOUT_USEC={patience}",) if in_seconds else ()
+        self._tell("STOPPING=1", *extend)
 
     def _tell(self, *lines: str) -> None:
         if not self._address:

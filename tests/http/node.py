@@ -36,6 +36,8 @@ from mapsys.query_alt import AltSource
 from mapsys.query_config_rows import ConfigRow
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
+from mapsys.query_life import LifeDeclined
+from mapsys.query_life_rows import ReloadAction, ReloadOrder, ReloadRow, StopOrder, StopRow
 from mapsys.query_measures_rows import HistogramRow, MeasuresRow, PollerRow, SampleRow
 from mapsys.query_review_rows import FindingRow
 from mapsys.query_rows import ListenRow, StatusRow
@@ -99,7 +101,7 @@ class Node:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._up = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._run()))
 
     @property
     def sites(self) -> SiteTable:
@@ -150,6 +152,14 @@ class Node:
     def review(self) -> list[FindingRow]:
         return self.findings
 
+    async def reload(self, order: ReloadOrder) -> ReloadRow:
+        if order.action is not ReloadAction.RELOAD:
+            raise LifeDeclined("nothing-unconfirmed", "no configuration waits to be confirmed")
+        return ReloadRow("dry-run" if order.dry_run else "reloaded")
+
+    def stop(self, order: StopOrder) -> StopRow:
+        return StopRow(order.lameduck_seconds or 0)
+
     def poller(self) -> PollerRow | None:
         return self.poller_row
 
@@ -157,6 +167,8 @@ class Node:
         return StatusRow(
             node="ms1.example",
             version="0.1.0",
+            engine="pure",
+            engine_reason="the configuration asks for it",
             started_at=self.started_at,
             roles=["map-server", "map-resolver", *(["alt"] if self.alt else [])],
             listen=[ListenRow(*self.endpoint, 8_388_608, 425_984, 0)],
