@@ -76,6 +76,7 @@ def settings_of(config: Config, local: tuple[Endpoint, ...], wall_offset: float)
         authority=config.authority,
         map_servers=() if resolver is None else resolver.map_servers,
         limits=_limits(_rate_limits(config)),
+        trusted_requesters=config.control.trusted_requesters,
         path_mtu=server.path_mtu_octets,
         lifetime_seconds=server.registration_lifetime_seconds,
         petr=_locators(server.petr),
@@ -214,6 +215,13 @@ def _limits(limits: RateLimits) -> Limits:
         replies_per_destination=_rate(limits.replies_per_destination),
         replies_per_prefix=_rate(limits.replies_per_prefix),
         registers_per_site=_rate(limits.registers_per_site),
+        requests_per_network=_rate(limits.requests_per_network),
+        replies_per_network=_rate(limits.replies_per_network),
+        unproven_registers_per_source=_rate(limits.unproven_registers_per_source),
+        unproven_registers_per_network=_rate(limits.unproven_registers_per_network),
+        first_bursts=_rate(limits.first_bursts),
+        ipv4_network=limits.ipv4_network,
+        ipv6_network=limits.ipv6_network,
     )
 
 

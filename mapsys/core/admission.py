@@ -11,6 +11,7 @@ from typing import Final
 
 from mapsys.core.details import registrant_of
 from mapsys.core.effects import Datagram, Dropped, Refused
+from mapsys.core.limiter import Budgets
 from mapsys.core.publish import MAX_LOCATORS
 from mapsys.core.questions import is_loopback, is_unicast
 from mapsys.core.reasons import Drop, Refusal
@@ -56,12 +57,13 @@ class Authenticated:
 
 
 def authenticate(
-    register: MapRegister, datagram: Datagram, sites: SiteTable, now: float
+    register: MapRegister, datagram: Datagram, sites: SiteTable, budgets: Budgets, now: float
 ) -> Authenticated | Dropped:
     """Find the one site and key through the records, and verify the MAC.
 
     A record that no site claims does not name a site; it is refused later, once
-    the others have proven who speaks.
+    the others have proven who speaks. The MAC comes last, and costs an address that
+    nobody vouches for part of a budget.
     """
 
     def dropped(reason: Drop, site: str = "") -> Dropped:
@@ -87,6 +89,8 @@ def authenticate(
         return dropped(Drop.KEY_NOT_VALID_NOW, site.name)
     if register.algorithm_id not in key.algorithm_ids:
         return dropped(Drop.ALGORITHM_NOT_ALLOWED, site.name)
+    if not budgets.take_proof(datagram.source.host, now):
+        return dropped(Drop.RATE_LIMITED, site.name)
     secret = _proven_secret(site, key, datagram, now)
     if secret is None:
         return dropped(Drop.AUTHENTICATION_FAILED, site.name)

@@ -10,6 +10,7 @@ from typing import Final
 
 from mapsys.core import static
 from mapsys.core.alt_entry import AltArrival, address_towards
+from mapsys.core.amplification import Proven
 from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
 from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Repeat, Send
 from mapsys.core.explain import Explanation, Facts, explain
@@ -64,8 +65,10 @@ class Settings:
     named in place of natively-forward answers. rtrs, and answer_unsigned_info: see
     InfoServer. wall_offset: seconds since 1970 minus the core's clock. lisp_sec: off
     unless told otherwise. pubsub: None takes no subscriptions. known_xtrs: whom the
-    Map-Resolver vouches for when they subscribe. history: how many moves are
-    remembered, and how long; None for none.
+    Map-Resolver vouches for when they subscribe. history: how much of what happens
+    to EID-Prefixes is remembered, and how long; None for nothing. trusted_requesters:
+    IP prefixes that may be answered with more than three times what comes in from
+    there, also where no Map-Register does.
     """
 
     sites: tuple[LispSite, ...]
@@ -85,6 +88,7 @@ class Settings:
     lisp_sec: LispSecSettings = field(default_factory=LispSecSettings)
     pubsub: PubSubSettings | None = None
     known_xtrs: tuple[KnownXtr, ...] = ()
+    trusted_requesters: tuple[EidPrefix, ...] = ()
 
 
 class Engine:
@@ -99,14 +103,19 @@ class Engine:
         has_alt: Callable[[int], bool] = lambda _instance_id: False,
         also_known: Sequence[Known] = (),
         may_deny: Callable[[EidPrefix], bool] = lambda _eid: True,
+        hash_key: bytes = b"",
     ) -> None:
         """fresh_nonce: 64 random bits. has_alt: whether an instance-ID has an ALT.
 
         also_known: tables of EID-Prefixes that exist elsewhere. may_deny: whether
-        they are complete around an EID. Raises ValueError where two sites share a
-        name or a prefix.
+        they are complete around an EID. hash_key: 0 to 64 secret octets of this start,
+        so that nobody knows which senders share room in the tables of the budgets.
+        Raises ValueError where two sites share a name or a prefix.
         """
         self._store = store
+        self._hash_key = hash_key
+        self._proven = Proven()
+        self._budgets = self._fresh_budgets(settings)
         self._fresh_nonce = fresh_nonce
         self._has_alt = has_alt
         self._also_known = tuple(also_known)
@@ -118,11 +127,26 @@ class Engine:
         self._refused_before: Counter[str] = Counter()
         self._configure(settings)
 
+    def _fresh_budgets(self, settings: Settings) -> Budgets:
+        return Budgets(
+            settings.limits,
+            trusted=settings.trusted_requesters,
+            hash_key=self._hash_key,
+            proven=self._proven,
+        )
+
+    def _budgets_for(self, settings: Settings) -> Budgets:
+        """Those at hand while the limits stay: a reload gives nobody a burst back."""
+        at_hand = self._budgets
+        if (at_hand.limits, at_hand.trusted) == (settings.limits, settings.trusted_requesters):
+            return at_hand
+        return self._fresh_budgets(settings)
+
     def _configure(self, settings: Settings) -> None:
         sites = SiteTable(settings.sites)
         for _checked in static.static_records(sites):
             pass
-        budgets = Budgets(settings.limits)
+        budgets = self._budgets_for(settings)
         local = LocalAddresses(settings.local)
         rtrs = Rtrs(settings.rtrs)
         history = History(self._store, settings.history, settings.wall_offset)
@@ -278,6 +302,13 @@ class Engine:
 
         Source: RFC 9301, 8.2 to 8.4.
         """
+        if (
+            datagram.data
+            and datagram.data[0] >> 4 == MapRegister.TYPE
+            and not self._budgets.may_prove(datagram.source.host, now)
+        ):
+            # A flood of forgeries is not worth reading.
+            return [Dropped(datagram.source, "MapRegister", Drop.RATE_LIMITED)]
         try:
             message = decode(datagram.data)
         except WireError as error:
@@ -299,6 +330,7 @@ class Engine:
                     datagram.source,
                     datagram.local,
                     port,
+                    len(datagram.data),
                     packet,
                     security=message.security,
                 )
@@ -306,8 +338,9 @@ class Engine:
             case Ecm(rtr_relayed=True) if self._settings.map_server:
                 return self._relay.take(message, datagram, now)
             case MapRequest():
-                port = datagram.source.port
-                return self._ask(Question(message, datagram.source, datagram.local, port), now)
+                port, octets = datagram.source.port, len(datagram.data)
+                question = Question(message, datagram.source, datagram.local, port, octets)
+                return self._ask(question, now)
             case InfoRequest():
                 return self._info_server.answer(message, datagram, now)
         return [Dropped(datagram.source, type(message).__name__, Drop.UNEXPECTED_TYPE)]
@@ -329,7 +362,14 @@ class Engine:
             parse_ip_udp(arrival.packet)
         except WireError as error:
             return [Dropped(source, _type_name(arrival.data), error.reason)]
-        question = partial(Question, asker=source, local=local, over_alt=True, hole=arrival.hole)
+        question = partial(
+            Question,
+            asker=source,
+            local=local,
+            octets=len(arrival.data),
+            over_alt=True,
+            hole=arrival.hole,
+        )
         match message:
             case MapRequest():
                 return self._ask(
@@ -376,7 +416,8 @@ class Engine:
         budgets, before = self._budgets, self._sites
         self._configure(settings)
         self._tell_anew(before)
-        self._refused_before.update(budgets.refused())
+        if self._budgets is not budgets:
+            self._refused_before.update(budgets.refused())
         return self.settle(now)
 
     def _tell_anew(self, before: SiteTable) -> None:
@@ -437,7 +478,7 @@ class Engine:
     def _ask(self, question: Question, now: float) -> list[Effect]:
         request, asker = question.request, question.asker
         reason = _unanswerable(request)
-        if reason is None and not self._budgets.requests.take(asker.host, now):
+        if reason is None and not self._budgets.take_request(self._budgets.host(asker.host), now):
             reason = Drop.RATE_LIMITED
         if reason is not None:
             return [Dropped(asker, "MapRequest", reason)]

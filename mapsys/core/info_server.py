@@ -50,7 +50,9 @@ class InfoServer:
         key = self._key(request, datagram, now)
         if isinstance(key, Drop):
             return [Dropped(datagram.source, MESSAGE, key)]
-        if not self._budgets.take_reply(datagram.source.host, MESSAGE, now):
+        budgets, host = self._budgets, datagram.source.host
+        towards = budgets.host(host)
+        if not budgets.take_reply(towards, budgets.prefix(host, None), now):
             return [Dropped(datagram.source, MESSAGE, Drop.RATE_LIMITED)]
         reply = InfoReply(
             request.nonce,
@@ -71,6 +73,8 @@ class InfoServer:
         ).octets()
         if key is not None:
             reply = key.sign(reply)
+        if not budgets.take_octets(towards, len(datagram.data), len(reply), now):
+            return [Dropped(datagram.source, MESSAGE, Drop.RATE_LIMITED)]
         return [Send(reply, datagram.source, datagram.local)]
 
     def _key(self, request: InfoRequest, datagram: Datagram, now: float) -> Key | Drop | None:
@@ -90,6 +94,8 @@ class InfoServer:
             return Drop.KEY_NOT_VALID_NOW
         if request.algorithm_id not in key.algorithm_ids:
             return Drop.ALGORITHM_NOT_ALLOWED
+        if not self._budgets.take_proof(datagram.source.host, now):
+            return Drop.RATE_LIMITED
         for secret in key.secrets_at(now):
             if secret.verify(datagram.data):
                 return secret

@@ -1,14 +1,32 @@
-"""Budgets: token buckets in tables of bounded size (RFC 9301, 5.4; RFC 7835)."""
+"""Budgets by source, network, destination, EID-Prefix and site (RFC 9301, 5.4; RFC 7835).
+
+On the path: ``engine`` asks before a Map-Request is answered and before a MAC is
+computed for somebody unknown, ``registrar`` once it is known whose Map-Register it
+is, ``map_server`` before a Map-Reply leaves. Map-Requests and Map-Registers have
+budgets of their own: neither can starve the other.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import math
-from collections.abc import Hashable
+from array import array
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from mapsys.core.amplification import Proven, Unproven
+from mapsys.core.slots import KeyedHash, Slots
+from mapsys.eid import EidPrefix, Family
 
 TABLE_SIZE: Final = 65_536
-"""Buckets a table holds before the oldest generation is forgotten."""
+"""Buckets of one table."""
+
+HOSTS_REMEMBERED: Final = 65_536
+"""Addresses whose fingerprints need not be computed again."""
+
+_SLACK: Final = 0.01
+"""Tokens. What the rounding of thousands of sums may come to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,62 +45,147 @@ UNLIMITED: Final = Rate(math.inf, math.inf)
 class Limits:
     """The budgets of one server. A None switches a budget off.
 
-    requests_per_source: Map-Requests taken from one outer source address.
-    replies_per_destination: Map-Replies to one RLOC. RFC 9301, 5.4 recommends one
-    in three seconds, which would starve an ITR with many flows; the budget for one
-    EID-Prefix at one RLOC keeps that spirit.
+    requests_per_source, requests_per_network: Map-Requests taken from one outer
+    source address, and from the network around it.
+    replies_per_destination, replies_per_network: Map-Replies to one RLOC, and to the
+    network around it. RFC 9301, 5.4 recommends one in three seconds, which would
+    starve an ITR with many flows; the budget for one EID-Prefix at one RLOC keeps
+    that spirit.
     replies_per_prefix: Map-Replies to one RLOC for one EID-Prefix.
     registers_per_site: Map-Registers taken from one site after authentication, where
     the site has no rate of its own.
+    unproven_registers_per_source, unproven_registers_per_network: MACs computed for
+    an address that no Map-Register was accepted from lately, and for its network.
+    first_bursts: octets of the first bursts to all destinations that nobody vouches
+    for; None lifts the bound on what they get altogether (``core.amplification``).
+    ipv4_network, ipv6_network: bits of an address that tell its network.
     """
 
     requests_per_source: Rate | None = Rate(2_000, 4_000)
     replies_per_destination: Rate | None = Rate(1_000, 2_000)
     replies_per_prefix: Rate | None = Rate(2, 10)
     registers_per_site: Rate | None = Rate(2_000, 20_000)
+    requests_per_network: Rate | None = Rate(8_000, 16_000)
+    replies_per_network: Rate | None = Rate(4_000, 8_000)
+    unproven_registers_per_source: Rate | None = Rate(20, 100)
+    unproven_registers_per_network: Rate | None = Rate(500, 2_000)
+    first_bursts: Rate | None = Rate(65_536, 65_536)
+    ipv4_network: int = 24
+    ipv6_network: int = 56
 
     @classmethod
     def off(cls) -> Limits:
         """No limit at all: for tests and closed networks."""
-        return cls(None, None, None, None)
+        return cls(None, None, None, None, None, None, None, None, None)
 
 
 class TokenBuckets:
-    """One bucket for each key, in two generations so that memory stays bounded.
+    """One bucket for each key, in a table of fixed size.
 
     refused: how often there was no token, over all keys.
 
-    A bucket forgotten with its generation starts full again, which only errs in
-    the asker's favour.
+    A key for which there is no room takes over the fullest bucket within its reach,
+    with what is in it. So whoever floods the table from many addresses cannot win
+    back what one of them has spent.
     """
 
-    def __init__(self, rate: Rate | None, table_size: int = TABLE_SIZE) -> None:
+    def __init__(
+        self,
+        rate: Rate | None,
+        table_size: int = TABLE_SIZE,
+        hashed: KeyedHash | None = None,
+    ) -> None:
         self._rate = rate
-        self._half = max(1, table_size // 2)
+        self._size = table_size
+        self._hashed = KeyedHash() if hashed is None else hashed
+        self._slots: Slots | None = None
+        self._full_at = array("d")
+        """When each bucket will be full again: all there is to know of it."""
         self.refused = 0
-        self._young: dict[Hashable, tuple[float, float]] = {}
-        self._old: dict[Hashable, tuple[float, float]] = {}
 
-    def take(self, key: Hashable, now: float, rate: Rate | None = None) -> bool:
-        """Take one token; False when there is none. rate: the key's own, None for the table's."""
+    def take(
+        self, key: str | bytes | int, now: float, rate: Rate | None = None, cost: float = 1.0
+    ) -> bool:
+        """Take tokens; False, and none taken, where there are too few.
+
+        key: what the bucket is for; a number is its fingerprint already. rate: the
+        key's own, None for the table's.
+        """
         rate = rate or self._rate
         if rate is None or rate == UNLIMITED:
             return True
-        state = self._young.get(key)
-        if state is None:
-            state = self._old.get(key, (rate.burst, now))
-            if len(self._young) >= self._half:
-                self._old, self._young = self._young, {}
-        tokens = min(rate.burst, state[0] + (now - state[1]) * rate.per_second)
-        if tokens < 1:
-            self._young[key] = (tokens, now)
+        if rate.burst < cost:
             self.refused += 1
             return False
-        self._young[key] = (tokens - 1, now)
+        if isinstance(key, str):
+            key = key.encode()
+        if not isinstance(key, int):
+            key = self._hashed(key)
+        slots = self._made() if self._slots is None else self._slots
+        slot = slots.find(key)
+        if slot < 0:
+            slot = slots.claim(key, self._full_at)
+        full_at = max(self._full_at[slot], now) + cost / rate.per_second
+        if full_at - now > (rate.burst + _SLACK) / rate.per_second:
+            self.refused += 1
+            return False
+        self._full_at[slot] = full_at
         return True
 
+    def has_token(self, key: int, now: float) -> bool:
+        """Whether ``take`` would say yes; a no counts as one of its own."""
+        if self._rate is None or self._slots is None:
+            return True
+        slot = self._slots.find(key)
+        if (
+            slot < 0
+            or self._full_at[slot] - now
+            <= (self._rate.burst + _SLACK - 1.0) / self._rate.per_second
+        ):
+            return True
+        self.refused += 1
+        return False
+
+    def _made(self) -> Slots:
+        """The table, which takes memory only once it is used."""
+        slots = self._slots = Slots(self._size)
+        self._full_at = array("d", [-math.inf]) * slots.size
+        return slots
+
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return 0 if self._slots is None else len(self._slots)
+
+
+class Host(NamedTuple):
+    """An address as the budgets know it: fingerprints of it and of its network."""
+
+    host: int
+    network: int
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What one more answer to a Map-Request has to ask, all that is known of it looked up.
+
+    Called with the time it takes from the budgets; False where one has nothing left.
+    source, destination: who asks, and who is answered. prefix: fingerprint of what is
+    answered about, and to whom. octets_in, octets_out: the UDP payloads.
+    """
+
+    budgets: Budgets
+    source: Host
+    destination: Host
+    prefix: int
+    octets_in: int
+    octets_out: int
+
+    def __call__(self, now: float) -> bool:
+        return (
+            self.budgets.take_request(self.source, now)
+            and self.budgets.take_reply(self.destination, self.prefix, now)
+            and self.budgets.take_octets(self.destination, self.octets_in, self.octets_out, now)
+        )
 
 
 class Budgets:
@@ -91,30 +194,151 @@ class Budgets:
     limit_requests: whether anything that is taken for a Map-Request has a limit.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self.requests = TokenBuckets(limits.requests_per_source)
-        self._registers = TokenBuckets(limits.registers_per_site)
-        self._destinations = TokenBuckets(limits.replies_per_destination)
-        self._prefixes = TokenBuckets(limits.replies_per_prefix)
-        self.limit_requests = any(
-            (limits.requests_per_source, limits.replies_per_destination, limits.replies_per_prefix)
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        trusted: tuple[EidPrefix, ...] = (),
+        hash_key: bytes = b"",
+        proven: Proven | None = None,
+    ) -> None:
+        """trusted: IP prefixes whose addresses are answered without the bound for others.
+
+        hash_key: secret, of this start. proven: kept when budgets are replaced.
+        """
+        self.limits = limits
+        self.trusted = trusted
+        self._hashed = KeyedHash(hash_key)
+        self._proven = Proven() if proven is None else proven
+        self._tables = {
+            "requests-per-source": self._table(limits.requests_per_source),
+            "requests-per-network": self._table(limits.requests_per_network),
+            "replies-per-destination": self._table(limits.replies_per_destination),
+            "replies-per-network": self._table(limits.replies_per_network),
+            "replies-per-prefix": self._table(limits.replies_per_prefix),
+            "registers-per-site": self._table(limits.registers_per_site),
+            "unproven-registers-per-source": self._table(limits.unproven_registers_per_source),
+            "unproven-registers-per-network": self._table(limits.unproven_registers_per_network),
+            "first-bursts": TokenBuckets(limits.first_bursts, 1),
+        }
+        self._request_tables = self._pair("requests-per-source", "requests-per-network")
+        self._reply_tables = self._pair("replies-per-destination", "replies-per-network")
+        self._register_tables = self._pair(
+            "unproven-registers-per-source", "unproven-registers-per-network"
         )
+        self._prefixes = self._tables["replies-per-prefix"]
+        self._sites = self._tables["registers-per-site"]
+        self._unproven = None if limits.first_bursts is None else Unproven(self._draw)
+        self.limit_requests = any(
+            (
+                limits.requests_per_source,
+                limits.requests_per_network,
+                limits.replies_per_destination,
+                limits.replies_per_network,
+                limits.replies_per_prefix,
+                limits.first_bursts,
+            )
+        )
+        self.host = lru_cache(HOSTS_REMEMBERED)(self._host)
+
+    def _table(self, rate: Rate | None) -> TokenBuckets:
+        return TokenBuckets(rate, hashed=self._hashed)
+
+    def _pair(self, host: str, network: str) -> tuple[TokenBuckets, TokenBuckets]:
+        return self._tables[host], self._tables[network]
+
+    def _draw(self, octets: float, now: float) -> bool:
+        return self._tables["first-bursts"].take(0, now, cost=octets)
+
+    def _host(self, host: str) -> Host:
+        """The fingerprints of an address in text form."""
+        address = ipaddress.ip_address(host)
+        version = bytes((address.version,))
+        bits = self.limits.ipv4_network if address.version == 4 else self.limits.ipv6_network
+        network = int(address) >> (address.max_prefixlen - bits)
+        family = Family.IPV4 if address.version == 4 else Family.IPV6
+        own = EidPrefix(0, family, int(address), address.max_prefixlen)
+        return Host(
+            self._hashed(version + address.packed),
+            self._hashed(b"network" + version + network.to_bytes(16, "big")),
+            any(prefix.covers(own) for prefix in self.trusted),
+        )
+
+    def prefix(self, destination: str, about: EidPrefix | None) -> int:
+        """The fingerprint of an EID-Prefix at an RLOC; None: of what is not about one."""
+        return self._hashed(destination.encode() + b" " + (b"" if about is None else about.pack()))
+
+    # Map-Requests
+
+    def take_request(self, source: Host, now: float) -> bool:
+        """Whether one more Map-Request is taken from an address."""
+        by_source, by_network = self._request_tables
+        return by_source.take(source.host, now) and by_network.take(source.network, now)
+
+    def take_reply(self, destination: Host, prefix: int, now: float) -> bool:
+        """Whether one more Map-Reply about the prefix may go to the RLOC."""
+        by_destination, by_network = self._reply_tables
+        return (
+            self._prefixes.take(prefix, now)
+            and by_destination.take(destination.host, now)
+            and by_network.take(destination.network, now)
+        )
+
+    def take_octets(self, destination: Host, octets_in: int, octets_out: int, now: float) -> bool:
+        """Whether a datagram of this size may go to an address, for what was received.
+
+        octets_in: 0 for all but the first that one datagram received asks for.
+        """
+        if self._unproven is None or destination.trusted:
+            return True
+        if self._proven.holds(destination.host, now):
+            return True
+        return self._unproven.allow(destination.host, octets_in, octets_out, now)
+
+    def allow(
+        self, source: str, destination: str, octets_in: int, octets_out: int, now: float
+    ) -> bool:
+        """All that a Map-Reply has to ask, save the budget of its EID-Prefix, in one call."""
+        towards = self.host(destination)
+        by_destination, by_network = self._reply_tables
+        return (
+            self.take_request(self.host(source), now)
+            and by_destination.take(towards.host, now)
+            and by_network.take(towards.network, now)
+            and self.take_octets(towards, octets_in, octets_out, now)
+        )
+
+    # Map-Registers
+
+    def may_prove(self, source: str, now: float) -> bool:
+        """Whether an address has not used up what it may have looked at; takes nothing."""
+        host = self.host(source)
+        by_source, by_network = self._register_tables
+        return self._proven.holds(host.host, now) or (
+            by_source.has_token(host.host, now) and by_network.has_token(host.network, now)
+        )
+
+    def take_proof(self, source: str, now: float) -> bool:
+        """Whether a MAC is computed for an address: always for one that is proven."""
+        host = self.host(source)
+        if self._proven.holds(host.host, now):
+            return True
+        by_source, by_network = self._register_tables
+        return by_source.take(host.host, now) and by_network.take(host.network, now)
+
+    def prove(self, source: Host, now: float) -> None:
+        """A Map-Register from the address was accepted."""
+        self._proven.note(source.host, now)
 
     def take_register(self, site: str, own: Rate | None, now: float) -> bool:
         """Whether one more Map-Register of the site is taken. own: the site's own rate."""
-        return self._registers.take(site, now, own)
+        return self._sites.take(site, now, own)
 
-    def take_reply(self, destination: str, prefix: Hashable, now: float) -> bool:
-        """Whether one more Map-Reply about the prefix may go to the RLOC."""
-        return self._prefixes.take((destination, prefix), now) and self._destinations.take(
-            destination, now
-        )
+    # Totals
 
     def refused(self) -> dict[str, int]:
         """How often each budget had nothing left, by its name in the configuration."""
-        return {
-            "requests-per-source": self.requests.refused,
-            "replies-per-destination": self._destinations.refused,
-            "replies-per-prefix": self._prefixes.refused,
-            "registers-per-site": self._registers.refused,
-        }
+        by_name = {name: table.refused for name, table in self._tables.items()}
+        # What the pool says no to may still go out of what was received.
+        by_name["first-bursts"] = 0 if self._unproven is None else self._unproven.refused
+        return by_name

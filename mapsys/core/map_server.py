@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,10 +13,11 @@ from mapsys.core.effects import (
     Endpoint,
     Oversized,
     Repeat,
+    Scope,
     Send,
 )
 from mapsys.core.forwarding import etr_host, inner_packet
-from mapsys.core.limiter import Budgets
+from mapsys.core.limiter import Admission, Budgets, Host
 from mapsys.core.lisp_sec_answers import etr_data, reply_data, signed, some_etr_can_sign
 from mapsys.core.notify import CONTROL_PORT
 from mapsys.core.questions import LocalAddresses, Question, ip_version, usable_itr_rloc
@@ -92,7 +93,9 @@ class MapServer:
             effects.extend(self._reply(question, at_once, now))
         for record, resolution in zip(question.request.records, resolutions, strict=True):
             if resolution.outcome is Outcome.FORWARD and resolution.mapping is not None:
-                effects.extend(self._forward(question, record, resolution, resolution.mapping, now))
+                # One datagram received pays for one sent, the first.
+                paid = question if not effects else replace(question, octets=0)
+                effects.extend(self._forward(paid, record, resolution, resolution.mapping, now))
         return effects
 
     def refuse(
@@ -150,8 +153,10 @@ class MapServer:
         )
         if host is None:
             return [Dropped(question.asker, MESSAGE, Drop.NO_ITR_RLOC)]
-        prefix = answers[0].negative or answers[0].eid
-        if not self._budgets.take_reply(host, prefix, now):
+        budgets = self._budgets
+        towards = budgets.host(host)
+        prefix = budgets.prefix(host, answers[0].negative or answers[0].eid)
+        if not budgets.take_reply(towards, prefix, now):
             return [Dropped(question.asker, MESSAGE, Drop.RATE_LIMITED)]
         protection = question.protection
         security = b"" if protection is None else reply_data(protection, answers)
@@ -162,6 +167,8 @@ class MapServer:
         data = assemble(question.request.nonce, records, security)
         if protection is not None:
             data = signed(protection, data)
+        if not budgets.take_octets(towards, question.octets, len(data), now):
+            return [Dropped(question.asker, MESSAGE, Drop.RATE_LIMITED)]
         effects: list[Effect] = [
             Answered(answer.eid, answer.outcome.value, _action(answer)) for answer in answers
         ]
@@ -174,7 +181,8 @@ class MapServer:
                 Endpoint(host, question.reply_port),
                 self._local.source_towards(host, question.local),
                 repeat=Repeat.NONCE if protection is None else Repeat.NEVER,
-                admit=self._admission(question.asker.host, host, prefix),
+                admit=self._admission(question, towards, prefix, len(data)),
+                scope=partial(self._scope, question, answers),
             )
         )
         return effects
@@ -211,16 +219,23 @@ class MapServer:
             if wrapping is None:
                 return [Dropped(question.asker, MESSAGE, Drop.LISP_SEC_NO_ETR_KEY)]
             security = etr_data(protection, question.request.nonce, mapping, wrapping)
-        if not self._budgets.take_reply(host, answer.eid, now):
+        budgets = self._budgets
+        towards = budgets.host(host)
+        prefix = budgets.prefix(host, answer.eid)
+        if not budgets.take_reply(towards, prefix, now):
             return [Dropped(question.asker, MESSAGE, Drop.RATE_LIMITED)]
         as_it_came = question.packet if len(question.request.records) == 1 else None
         packet = as_it_came or inner_packet(question, record, answer.eid, self._local)
+        data = Ecm(packet, security=security).octets()
+        if not budgets.take_octets(towards, question.octets, len(data), now):
+            return [Dropped(question.asker, MESSAGE, Drop.RATE_LIMITED)]
         send = Send(
-            Ecm(packet, security=security).octets(),
+            data,
             Endpoint(host, CONTROL_PORT),
             self._local.source_towards(host, question.local),
             repeat=Repeat.INNER if as_it_came and security is None else Repeat.NEVER,
-            admit=self._admission(question.asker.host, host, answer.eid),
+            admit=self._admission(question, towards, prefix, len(data)),
+            scope=partial(self._scope, question, [answer]),
         )
         return [Answered(answer.eid, Outcome.FORWARD.value), send]
 
@@ -238,17 +253,52 @@ class MapServer:
         return self._reply(question, [negative], now)
 
     def _admission(
-        self, asker: str, destination: str, prefix: EidPrefix
-    ) -> Callable[[float], bool] | None:
+        self, question: Question, towards: Host, prefix: int, octets: int
+    ) -> Admission | None:
         """What a repeated answer has to ask first; None where nothing is limited."""
-        if not self._budgets.limit_requests:
+        budgets = self._budgets
+        if not budgets.limit_requests:
             return None
-        return partial(self._admit, asker, destination, prefix)
+        source = budgets.host(question.asker.host)
+        return Admission(budgets, source, towards, prefix, question.octets, octets)
 
-    def _admit(self, asker: str, destination: str, prefix: EidPrefix, now: float) -> bool:
-        return self._budgets.requests.take(asker, now) and self._budgets.take_reply(
-            destination, prefix, now
+    def _scope(self, question: Question, answers: Sequence[Resolution]) -> Scope | None:
+        """Which other Map-Requests get the answer that this one gets."""
+        if (
+            len(answers) != 1
+            or len(question.request.records) != 1
+            or question.protection is not None
+            or question.hole is not None
+        ):
+            return None
+        [answer] = answers
+        prefix = self._resolver.scope(answer)
+        host = usable_itr_rloc(
+            question.request.itr_rlocs, question.local, question.reply_port, self._local
         )
+        if prefix is None or host is None:
+            return None
+        return Scope(
+            prefix,
+            answer.negative,
+            Endpoint(host, question.reply_port),
+            self._local.source_towards(host, question.local),
+            self._admit if self._budgets.limit_requests else None,
+        )
+
+    def _admit(
+        self, hosts: tuple[str, str], about: EidPrefix, octets: tuple[int, int], now: float
+    ) -> bool:
+        """Whether the budgets have room for one more answer; see ``effects.Admit``."""
+        budgets = self._budgets
+        asker, destination = hosts
+        return Admission(
+            budgets,
+            budgets.host(asker),
+            budgets.host(destination),
+            budgets.prefix(destination, about),
+            *octets,
+        )(now)
 
 
 def _action(answer: Resolution) -> int | None:

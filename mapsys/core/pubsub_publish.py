@@ -93,7 +93,7 @@ class Publishing:
         for _ in range(PUBLISH_STEPS):
             if self._news.is_idle:
                 break
-            if rate is not None and not self._may_send and not self._pace.take(None, now):
+            if rate is not None and not self._may_send and not self._pace.take(b"", now):
                 # A little more than exact, since clocks are rounded.
                 self._next_at = now + max(SHORTEST_PAUSE_SECONDS, 1.001 / rate.per_second)
                 break

@@ -37,6 +37,7 @@ class Question:
     asker: who sent the datagram, for budgets and for silence.
     local: our address that it came to.
     reply_port: the Map-Request's own UDP source port (RFC 9301, 5 and 5.5).
+    octets: the size of the datagram that it came in.
     packet: the inner IP packet with the Map-Request, to be passed on as it is;
     None where it came without one.
     over_alt: it came over the ALT, so it is not to be sent there again. hole: the
@@ -49,6 +50,7 @@ class Question:
     asker: Endpoint
     local: Endpoint
     reply_port: int
+    octets: int
     packet: bytes | None = None
     over_alt: bool = False
     security: bytes | None = None

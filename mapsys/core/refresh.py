@@ -18,7 +18,7 @@ from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Budgets
 from mapsys.core.notify import CONTROL_PORT
 from mapsys.core.reasons import Drop
-from mapsys.core.replay import DIGEST_OCTETS, Check, nonce_is_new
+from mapsys.core.replay import DIGEST_OCTETS, Check, is_proof, nonce_is_new
 from mapsys.eid import EidPrefix
 from mapsys.store import Store
 from mapsys.wire.map_register import MapRegister
@@ -39,14 +39,16 @@ def refresher(
     key_uses: KeyUses,
     register: MapRegister,
     who: Authenticated,
+    sender: str,
     held: Sequence[tuple[EidPrefix, int]],
     superseded_seconds: float,
 ) -> Again:
     """A function that refreshes these registrations by an equal Map-Register.
 
-    held: each EID-Prefix with the seconds it is granted. superseded_seconds: how
-    long a Map-Register is remembered once another has taken its place. The
-    function returns None where the core has to look itself.
+    sender: the address that they come from. held: each EID-Prefix with the seconds
+    it is granted. superseded_seconds: how long a Map-Register is remembered once
+    another has taken its place. The function returns None where the core has to
+    look itself.
     """
     mac_end = _AUTHENTICATION_OFFSET + len(register.authentication_data)
     zero_mac = bytes(len(register.authentication_data))
@@ -58,6 +60,8 @@ def refresher(
     registrant, site_name = who.registrant, site.name
     mac_of = secret.mac_function(register.algorithm_id, len(zero_mac))
     want_map_notify = register.want_map_notify
+    proves, sender_host = is_proof(register, check, sender), budgets.host(sender)
+    prove = budgets.prove
     take_budget, note_use = budgets.take_register, key_uses.note
     touch, supersede, is_superseded = store.touch, store.supersede, store.is_superseded
     refreshed = Refreshed(site_name, len(held))
@@ -84,6 +88,8 @@ def refresher(
         elif check is Check.OCTETS and is_superseded(digest, now):
             return None
         note_use(site_name, key, secret, now)
+        if proves:
+            prove(sender_host, now)
         replaced = digest
         for eid, lifetime in held:
             previous = touch(eid, registrant, deadline=now + lifetime, digest=digest)

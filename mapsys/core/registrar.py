@@ -27,7 +27,7 @@ from mapsys.core.reasons import Drop, Refusal
 from mapsys.core.recipients import recipient_of
 from mapsys.core.refresh import refresher
 from mapsys.core.relay_path import RelayPath, Rtrs
-from mapsys.core.replay import Check, digest_of, nonce_is_new
+from mapsys.core.replay import Check, digest_of, is_proof, nonce_is_new
 from mapsys.core.site import SiteTable
 from mapsys.core.verdict import (
     Kind,
@@ -99,7 +99,7 @@ class Registrar:
         relay: the way back through the RTR that passed it on; the datagram is then
         the Map-Register as the xTR signed it, from the RTR.
         """
-        who = authenticate(register, datagram, self._sites, now)
+        who = authenticate(register, datagram, self._sites, self._budgets, now)
         if isinstance(who, Dropped):
             return [who]
         site = who.site
@@ -192,6 +192,9 @@ class Registrar:
         self._key_uses.note(who.site.name, who.key, who.secret, now)
         if who.check is Check.NONCE:
             self._store.raise_nonce(who.mark, register.nonce)
+        sender = message.datagram.source.host
+        if is_proof(register, who.check, sender):
+            self._budgets.prove(self._budgets.host(sender), now)
         effects: list[Effect] = []
         for verdict in verdicts:
             effects.extend(self._changes.carry_out(verdict, message))
@@ -237,6 +240,7 @@ class Registrar:
             key_uses=self._key_uses,
             register=message.register,
             who=message.who,
+            sender=message.datagram.source.host,
             held=held,
             superseded_seconds=self._changes.superseded_seconds,
         )

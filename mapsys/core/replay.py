@@ -13,6 +13,7 @@ from typing import Final
 
 from mapsys.core.site import LispSite, Replay
 from mapsys.store import Store
+from mapsys.wire.address import Ipv4, Ipv6
 from mapsys.wire.map_register import MapRegister
 
 HKDF_ALGORITHM_ID: Final = 3
@@ -62,6 +63,19 @@ def digest_of(register: MapRegister) -> bytes:
     """
     octets = register.authentication_data + register.nonce.to_bytes(8, "big")
     return octets[:DIGEST_OCTETS]
+
+
+def is_proof(register: MapRegister, check: Check, host: str) -> bool:
+    """Whether an accepted Map-Register shows that its sender is at the address it came from.
+
+    A copy sent by somebody else could show that only of an address that the site
+    itself names, for the MAC covers the locators.
+    """
+    return check is Check.NONCE or any(
+        isinstance(rloc.rloc, Ipv4 | Ipv6) and rloc.rloc.text == host
+        for record in register.records
+        for rloc in record.rlocs
+    )
 
 
 def nonce_is_new(store: Store, mark: bytes, nonce: int) -> bool:

@@ -14,7 +14,7 @@ from mapsys.config.schema import REQUIRED, Field, Kind, ListOf, Record, Words
 from mapsys.config.top import TOP, Later
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "configuration.md"
-ROW = re.compile(r"^\| `([a-z.\[\]-]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([a-z0-9.\[\]-]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
 
 
 def keys_of(kind: Kind[Any] | None, path: str = "") -> Iterator[tuple[str, Field]]:

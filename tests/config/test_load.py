@@ -231,9 +231,15 @@ def test_defaults_are_those_of_the_core() -> None:
         "replies_per_destination",
         "replies_per_prefix",
         "registers_per_site",
+        "requests_per_network",
+        "replies_per_network",
+        "unproven_registers_per_source",
+        "unproven_registers_per_network",
+        "first_bursts",
     ):
         rate, core_rate = getattr(ours, name), getattr(core, name)
         assert (rate.per_second, rate.burst) == (core_rate.per_second, core_rate.burst)
+    assert (ours.ipv4_network, ours.ipv6_network) == (core.ipv4_network, core.ipv6_network)
 
 
 def test_words_are_those_of_the_core(tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ def test_no_rate_is_no_limit() -> None:
 def test_the_table_of_buckets_stays_bounded(keys: list[int]) -> None:
     buckets = TokenBuckets(Rate(1, 1), table_size=64)
     for key in keys:
-        buckets.take(key, 0.0)
-        assert len(buckets) <= 65
+        buckets.take(str(key), 0.0)
+    assert len(buckets) <= 64
 
 
 def test_map_versions_compare_as_serial_numbers() -> None:

@@ -71,7 +71,7 @@ def test_the_key_of_an_xtr_is_its_own_or_the_default_one() -> None:
 
 def question(*, over_alt: bool = False) -> Question:
     request = map_request("10.1.2.3", xtr_id=XTR, site_id=bytes(8))
-    return Question(request, ITR, SERVER, 5000, over_alt=over_alt)
+    return Question(request, ITR, SERVER, 5000, 100, over_alt=over_alt)
 
 
 def test_over_the_alt_it_is_the_operators_word_that_counts() -> None:
