@@ -78,13 +78,17 @@ def positive_records(
         records.append(published(inside))
         size += len(inside.published)
         if size > room or len(records) > MAX_RECORDS:
-            return [_punched(eid, mapping, store, published)]
+            return _punched(eid, mapping, store, room, published)
     return with_one_ttl(records)
 
 
 def _punched(
-    eid: EidPrefix, mapping: Mapping, store: Store, published: Callable[[Mapping], bytes]
-) -> bytes:
+    eid: EidPrefix,
+    mapping: Mapping,
+    store: Store,
+    room: int,
+    published: Callable[[Mapping], bytes],
+) -> list[bytes]:
     """The mapping's record for the largest part around the EID that it has for itself.
 
     A question for a prefix that holds registrations is answered for its first EID.
@@ -96,9 +100,11 @@ def _punched(
     part = free_part(eid, mapping.eid.length, is_occupied)
     if part is None:
         first = EidPrefix(eid.instance_id, eid.family, eid.network, eid.width)
-        return _punched(first, store.longest_match(first) or mapping, store, published)
+        best = store.longest_match(first) or mapping
+        told = best._replace(published=published(best))
+        return positive_records(first, told, store, room, published)
     address, mask_len = from_eid_prefix(part)
-    return replace(read_record(published(mapping)), eid=address, mask_len=mask_len).octets()
+    return [replace(read_record(published(mapping)), eid=address, mask_len=mask_len).octets()]
 
 
 def with_one_ttl(records: Sequence[bytes]) -> list[bytes]:

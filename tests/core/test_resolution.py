@@ -253,6 +253,15 @@ def test_more_specifics_that_do_not_fit_are_cut_out_of_the_answer() -> None:
     assert len(roomy.answer("10.1.200.1").records) == 65
 
 
+def test_a_prefix_question_is_answered_as_one_for_its_first_eid_is() -> None:
+    hosts = [record(f"10.1.{n}.1/32", "192.0.2.1") for n in range(8, 128, 2)]
+    small = record("10.1.0.0/29", "192.0.2.2"), record("10.1.0.7/32", "192.0.2.3")
+    world = registered(record("10.1.0.0/16", "192.0.2.1"), *small, *hosts)
+    first = world.answer("10.1.0.0").records
+    assert [str(r.eid_prefix) for r in first] == ["10.1.0.0/29", "10.1.0.7/32"]
+    assert world.answer("10.1.0.0/17").records == first
+
+
 def test_a_prefix_question_over_too_many_more_specifics_is_answered_for_its_first_eids() -> None:
     hosts = [record(f"10.1.{n}.1/32", "192.0.2.1") for n in range(0, 128, 2)]
     world = registered(record("10.1.0.0/16", "192.0.2.1"), *hosts)
