@@ -79,6 +79,13 @@ class Api:
         """One resource; the path's parts are already quoted."""
         return self._exchange("GET", f"{path}?{urlencode(query)}" if query else path, None)
 
+    def text(self, path: str) -> bytes:
+        """A resource that is no JSON, as it comes."""
+        status, octets = self._request("GET", path, None, ANSWER_SECONDS)
+        if status != http.client.OK:
+            raise self._failure(status, self._decoded(octets))
+        return octets
+
     def post(
         self, path: str, body: Mapping[str, Any], patience_seconds: float = ANSWER_SECONDS
     ) -> dict[str, Any]:
@@ -88,6 +95,15 @@ class Api:
     def _exchange(
         self, method: str, target: str, body: str | None, patience_seconds: float = ANSWER_SECONDS
     ) -> dict[str, Any]:
+        status, octets = self._request(method, target, body, patience_seconds)
+        answer = self._decoded(octets)
+        if status != http.client.OK:
+            raise self._failure(status, answer)
+        return answer
+
+    def _request(
+        self, method: str, target: str, body: str | None, patience_seconds: float
+    ) -> tuple[int, bytes]:
         connection = self._connect()
         connection.timeout = patience_seconds
         headers = self._headers if body is None else {**self._headers, **_JSON_BODY}
@@ -102,10 +118,7 @@ class Api:
             ) from error
         finally:
             connection.close()
-        answer = self._decoded(octets)
-        if response.status != http.client.OK:
-            raise self._failure(response.status, answer)
-        return answer
+        return response.status, octets
 
     def items(self, path: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """The items of a list, page after page."""

@@ -26,6 +26,11 @@ COMMANDS: Final = {
     "poller": "mapsys.cli.poller",
     "alt": "mapsys.cli.alt",
     "token": "mapsys.cli.token",
+    "export": "mapsys.cli.export",
+    "backup": "mapsys.cli.backup",
+    "restore": "mapsys.cli.backup",
+    "diag": "mapsys.cli.diag",
+    "completion": "mapsys.cli.completion",
     "lig": "mapsys.cli.lig",
     "register": "mapsys.cli.register",
 }
