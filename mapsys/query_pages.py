@@ -25,6 +25,7 @@ from mapsys.query_events import Eventful, changes, events
 from mapsys.query_events_rows import ChangesQuestion, EventsQuestion
 from mapsys.query_explain import Explaining, explained, history
 from mapsys.query_explain_rows import ExplainQuestion, HistoryQuestion
+from mapsys.query_filters import passes
 from mapsys.query_keys import KeySource, keys
 from mapsys.query_keys_rows import ForgetNonce, KeysQuestion
 from mapsys.query_ledger import LastRefusal, SiteLedger
@@ -294,13 +295,14 @@ async def _registrations(question: RegistrationsQuestion, source: QuerySource) -
     resume_at, resume_after = _read_cursor(question.cursor)
     rows: list[RegistrationRow] = []
     octets = examined = 0
+    now, _ = source.clocks()
     async for mapping in _matching(question, resume_at, source, _Pace()):
         examined += 1
         for one in mapping.registrations:
             if mapping.eid == resume_at and one.registrant <= resume_after:
                 continue
             facts = Details.unpack(one.details)
-            if question.site is not None and facts.site != question.site:
+            if not passes(question, one, facts, now):
                 continue
             if len(rows) == limit or octets > PAGE_OCTETS_LIMIT:
                 return RegistrationsPage(rows, rows[-1].eid + rows[-1].registrant)

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from mapsys.core import details
 from mapsys.core.details import HAS_XTR_ID, Details
 from mapsys.eid import EidPrefix
+from mapsys.query_filters import state_of
 from mapsys.query_registration_row import RegistrationRow
 from mapsys.store import Registration
 
@@ -33,7 +34,8 @@ def registration_row(
     eid: EidPrefix, registration: Registration, facts: Details, source: Clocked
 ) -> RegistrationRow:
     """One registration of an EID-Prefix; facts: its details, unpacked."""
-    expires_at = unix_time(registration.deadline, source)
+    now, unix_now = source.clocks()
+    expires_at = unix_now + (registration.deadline - now)
     has_xtr_id = bool(facts.flags & HAS_XTR_ID)
     return RegistrationRow(
         eid=eid.pack(),
@@ -43,6 +45,7 @@ def registration_row(
         source=str(facts.source),
         key_id=facts.key_id,
         algorithm_id=facts.algorithm_id,
+        state=state_of(registration, facts, now),
         flags=[name for bit, name in _FLAG_NAMES if facts.flags & bit],
         xtr_id=registration.registrant if has_xtr_id else None,
         site_id=facts.site_id if has_xtr_id else None,

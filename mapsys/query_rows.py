@@ -32,7 +32,7 @@ from mapsys.query_measures_rows import (
     SiteStatesPage,
     SiteStatesQuestion,
 )
-from mapsys.query_registration_row import RegistrationRow
+from mapsys.query_registration_row import RegistrationRow, RegistrationState
 from mapsys.query_review_rows import ReviewPage, ReviewQuestion
 
 PAGE_ROWS_LIMIT: Final = 500
@@ -68,7 +68,8 @@ class SiteQuestion(msgspec.Struct, frozen=True, tag="site"):
 class RegistrationsQuestion(msgspec.Struct, frozen=True, tag="registrations"):
     """Registrations in table order after the cursor; every filter given must hold.
 
-    prefix: packed EID-Prefix; its instance-ID is part of it.
+    prefix: packed EID-Prefix; its instance-ID is part of it. locator: an IP address,
+    4 or 16 octets. xtr_id: 16 octets.
     cursor: as answered in ``RegistrationsPage.next``.
     """
 
@@ -78,6 +79,9 @@ class RegistrationsQuestion(msgspec.Struct, frozen=True, tag="registrations"):
     instance_id: int | None = None
     prefix: bytes | None = None
     match: Match = "exact"
+    state: RegistrationState | None = None
+    locator: bytes | None = None
+    xtr_id: bytes | None = None
 
 
 class LookupQuestion(msgspec.Struct, frozen=True, tag="lookup"):

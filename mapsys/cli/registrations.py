@@ -13,6 +13,7 @@ from mapsys.cli.api import api, api_options
 from mapsys.cli.exits import ExitCode
 from mapsys.cli.locators import locators
 from mapsys.cli.output import Column, field, output_option, print_items
+from mapsys.query_registration_row import REGISTRATION_STATES
 from mapsys.query_rows import MATCHES
 
 LIMIT_DEFAULT = 1_000
@@ -27,6 +28,7 @@ COLUMNS = (
     Column("from", field("source")),
     Column("xTR-ID", field("xtr_id")),
     Column("key-id", field("key_id")),
+    Column("state", field("state")),
     Column("flags", field("flags")),
     Column("last seen", field("last_seen")),
     Column("expires", field("expires_at")),
@@ -45,6 +47,13 @@ COLUMNS = (
     help="How --prefix compares.",
 )
 @click.option(
+    "--registration-state",
+    type=click.Choice(REGISTRATION_STATES),
+    help="That stand so: refreshed in time, late, moved away from, or the operator's own.",
+)
+@click.option("--locator", metavar="ADDRESS", help="With this address among their locators.")
+@click.option("--xtr-id", metavar="HEX", help="Of the xTR with this xTR-ID (32 digits).")
+@click.option(
     "--limit",
     type=click.IntRange(1),
     default=LIMIT_DEFAULT,
@@ -60,6 +69,9 @@ def registrations(
     instance_id: int | None,
     prefix: str | None,
     match: str,
+    registration_state: str | None,
+    locator: str | None,
+    xtr_id: str | None,
     limit: int,
     everything: bool,
     state: Path | None,
@@ -74,6 +86,8 @@ def registrations(
         query["instance-id"] = str(instance_id)
     if prefix is not None:
         query |= {"prefix": prefix, "match": match}
+    more = {"state": registration_state, "locator": locator, "xtr-id": xtr_id}
+    query |= {name: value for name, value in more.items() if value is not None}
     found: Iterator[dict[str, Any]] = api(state, url).items("/api/v1/registrations", query)
     shown = print_items(output, COLUMNS, found if everything else islice(found, limit))
     if not shown and query:

@@ -113,7 +113,7 @@ class Changes:
                 _HAPPENINGS[verdict.kind],
                 verdict,
                 message,
-                self._around(verdict, message.who.registrant),
+                self._around(verdict, message.who),
             )
         self._put(verdict, message)
         effects.append(Registered(eid, site, source, first=not verdict.active))
@@ -258,13 +258,17 @@ class Changes:
             now=message.now,
         )
 
-    def _around(self, verdict: Verdict, who: bytes) -> Sequence[Registration]:
-        """Where the hosts of a first registration were before: at the other xTRs that hold
-        the EID-Prefix around it."""
+    def _around(self, verdict: Verdict, who: Authenticated) -> Sequence[Registration]:
+        """Where the hosts of a first registration were before: at the site's other xTRs that
+        hold the EID-Prefix around it. Another site's are none of this one's business."""
         if verdict.kind is not Kind.FIRST or verdict.active:
             return ()
         active, _ = split(self._store.longest_match(verdict.claim.eid))
-        return [r for r in active if r.registrant != who]
+        return [
+            r
+            for r in active
+            if r.registrant != who.registrant and Details.unpack(r.details).site == who.site.name
+        ]
 
     def _make_former(
         self,

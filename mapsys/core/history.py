@@ -78,8 +78,8 @@ class Entry(NamedTuple):
     """One entry; at: seconds since 1970.
 
     by: the xTR that did it, or whose registration ended. previous: up to PREVIOUS_LIMIT
-    of the xTRs that it came from; of a first registration, those that hold the
-    EID-Prefix around it, since its hosts were there before. merge_conflict: they had
+    of the xTRs that it came from; of a first registration, those of the site
+    that hold the EID-Prefix around it, since its hosts were there before. merge_conflict: they had
     asked to be merged, and the new one did not.
     """
 

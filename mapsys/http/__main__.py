@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ import msgspec
 
 from mapsys.http.access import Access, read_access
 from mapsys.http.server import HttpServer
+from mapsys.net.process_guard import guard_memory
 
 PR_SET_PDEATHSIG: Final = 1
 """From the system's prctl.h: the signal to get when the parent dies."""
@@ -45,11 +47,23 @@ def main(arguments: list[str] | None = None) -> int:
         help="whom to let in over TCP, as the daemon wrote it; without it, anyone may read",
     )
     options = parser.parse_args(arguments)
+    guard_memory()
     parent = os.getppid()
     _end_with_parent()
     if os.getppid() != parent:
         return 0  # it died before the system was told to watch it
+    _log_requests()
     return asyncio.run(_serve(options.state, options.listen, options.access))
+
+
+def _log_requests() -> None:
+    """What gives orders, with its request id, on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("mapsys.http: %(message)s"))
+    requests = logging.getLogger("mapsys.http.requests")
+    requests.addHandler(handler)
+    requests.setLevel(logging.INFO)
+    requests.propagate = False
 
 
 async def _serve(state: Path, listen: list[tuple[str, int]], access: Access) -> int:

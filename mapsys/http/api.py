@@ -15,6 +15,7 @@ from mapsys.http.etag import has, not_modified
 from mapsys.http.event_stream import event_id
 from mapsys.http.lists import answer_list
 from mapsys.http.problem import Problem, ProblemError
+from mapsys.http.tenant import own_lookup
 from mapsys.http.views import (
     ConfigView,
     RegistrationView,
@@ -81,6 +82,9 @@ async def registrations(request: web.Request) -> web.StreamResponse:
         instance_id=parameters.instance_id(query),
         prefix=None if prefix is None else prefix.pack(),
         match=parameters.match(query),
+        state=parameters.state(query),
+        locator=parameters.locator(query),
+        xtr_id=parameters.xtr_id(query),
     )
 
     async def fetch(
@@ -104,7 +108,7 @@ async def lookup(request: web.Request) -> web.Response:
     within = parameters.instance_id(request.query) or 0
     eid = parameters.eid(request.match_info["eid"], within)
     row = await request.app[QUERY_CLIENT].ask(LookupQuestion(eid.pack()), LookupRow)
-    return json_response(lookup_view(row))
+    return json_response(lookup_view(own_lookup(row, request[IDENTITY])))
 
 
 async def config(request: web.Request) -> web.Response:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from mapsys.http.access import Access
 from mapsys.http.api import QUERY_CLIENT
-from mapsys.http.doorkeeper import DOORKEEPER, Doorkeeper
+from mapsys.http.doorkeeper import DOORKEEPER, IDENTITY, Doorkeeper
 from mapsys.http.event_hub import EVENT_HUB, EventHub
 from mapsys.http.event_stream import MEDIA as STREAM
 from mapsys.http.guard import guarded
@@ -23,6 +23,9 @@ from mapsys.http.metrics import HTTP_METRICS, POLL_RESULTS, HttpMetrics
 from mapsys.http.openapi import DOCUMENT, document
 from mapsys.http.poller import DUMPS
 from mapsys.http.problem import Problem, ProblemError, problem_response
+from mapsys.http.request_id import HEADER as REQUEST_ID_HEADER
+from mapsys.http.request_id import REQUEST_ID
+from mapsys.http.request_id import name as request_name
 from mapsys.http.route import Handler
 from mapsys.http.routes import ROUTES
 from mapsys.poller.dumps import Dumps
@@ -40,6 +43,10 @@ LIMITS: Final = web.AppKey("limits", list[ConnectionLimits])
 """One list cell: the limits wrap the application's own server, so they come after it."""
 
 _LOG: Final = logging.getLogger(__name__)
+_ACCESS: Final = logging.getLogger("mapsys.http.requests")
+
+_LOOKS: Final = ("GET", "HEAD", "OPTIONS")
+"""What only looks is counted and leaves no line in the log."""
 
 
 def application(client: QueryClient, state: Path, access: Access) -> web.Application:
@@ -67,9 +74,11 @@ def application(client: QueryClient, state: Path, access: Access) -> web.Applica
     return app
 
 
-async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if (request_id := request.get(REQUEST_ID)) is not None:
+        response.headers[REQUEST_ID_HEADER] = request_id
 
 
 async def _send_readers_home(app: web.Application) -> None:
@@ -82,11 +91,22 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
     for limits in request.app[LIMITS]:
         limits.headers_complete(request.protocol)
     began = time.perf_counter()
+    request_id = request_name(request)
     response = await handler(request)
     resource = request.match_info.route.resource
     route = "none" if resource is None else resource.canonical
     if isinstance(response, web.Response):  # else a stream: it takes as long as it is read
         request.app[HTTP_METRICS].observe(route, response.status, time.perf_counter() - began)
+    if request.method not in _LOOKS:
+        by = request.get(IDENTITY)
+        _ACCESS.info(
+            "request %s: %s %s answered %d to %s",
+            request_id,
+            request.method,
+            request.rel_url.raw_path,
+            response.status,
+            "nobody known" if by is None else by.name,
+        )
     for limits in request.app[LIMITS]:
         limits.response_sent(request.protocol)
     return response
@@ -95,33 +115,33 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
 @web.middleware
 async def _with_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever goes wrong is answered as a problem."""
+
+    def problem(kind: Problem, detail: str) -> web.Response:
+        return problem_response(kind, detail, request[REQUEST_ID])
+
     if (request.content_length or 0) > BODY_OCTETS_LIMIT:
-        return problem_response(
-            Problem.BODY_TOO_LARGE, f"at most {BODY_OCTETS_LIMIT} octets are taken"
-        )
+        return problem(Problem.BODY_TOO_LARGE, f"at most {BODY_OCTETS_LIMIT} octets are taken")
     try:
         return await handler(request)
     except ProblemError as error:
-        return problem_response(error.problem, error.detail)
+        return problem(error.problem, error.detail)
     except DaemonAway as away:
-        return problem_response(Problem.DAEMON_AWAY, f"{away}; start it with 'mapsys run'")
+        return problem(Problem.DAEMON_AWAY, f"{away}; start it with 'mapsys run'")
     except web.HTTPNotFound:
-        return problem_response(
+        return problem(
             Problem.UNKNOWN_RESOURCE, f"{request.path} is not served; see the API's documentation"
         )
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
-        response = problem_response(
+        response = problem(
             Problem.METHOD_NOT_ALLOWED, f"{request.method} is not taken here; allowed: {allowed}"
         )
         response.headers["Allow"] = allowed
         return response
     except web.HTTPRequestEntityTooLarge:
-        return problem_response(
-            Problem.BODY_TOO_LARGE, f"at most {BODY_OCTETS_LIMIT} octets are taken"
-        )
+        return problem(Problem.BODY_TOO_LARGE, f"at most {BODY_OCTETS_LIMIT} octets are taken")
     except web.HTTPException as error:
-        return problem_response(Problem.INVALID_REQUEST, error.reason)
+        return problem(Problem.INVALID_REQUEST, error.reason)
     except Exception:  # the last line of defence: the peer gets a problem, the log the bug
-        _LOG.exception("a request for %s met a bug", request.path)
-        return problem_response(Problem.INTERNAL_ERROR, "the log of the HTTP process says more")
+        _LOG.exception("request %s for %s met a bug", request[REQUEST_ID], request.path)
+        return problem(Problem.INTERNAL_ERROR, "the log of the HTTP process says more")

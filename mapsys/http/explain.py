@@ -10,8 +10,10 @@ from aiohttp import web
 from mapsys.eid import EidPrefix
 from mapsys.http import parameters
 from mapsys.http.api import QUERY_CLIENT, json_response
+from mapsys.http.doorkeeper import IDENTITY
 from mapsys.http.explain_views import HistoryView, explain_view, history_view
 from mapsys.http.lists import answer_list
+from mapsys.http.tenant import own_explanation, own_history, own_lookup, require_own
 from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
 from mapsys.query_rows import LookupQuestion, LookupRow
 
@@ -24,18 +26,22 @@ async def explain(request: web.Request) -> web.Response:
     eid = _eid(request).pack()
     client = request.app[QUERY_CLIENT]
     found = await client.ask(LookupQuestion(eid), LookupRow)
+    identity = request[IDENTITY]
+    shown = own_lookup(found, identity)
     row = await client.ask(ExplainQuestion(eid), ExplainRow)
-    return json_response(explain_view(found, row))
+    return json_response(explain_view(shown, own_explanation(found, row, identity)))
 
 
 async def history(request: web.Request) -> web.StreamResponse:
     """What happened to an EID and to EID-Prefixes around it."""
     question = HistoryQuestion(_eid(request).pack())
+    client, identity = request.app[QUERY_CLIENT], request[IDENTITY]
+    require_own(await client.ask(LookupQuestion(question.eid), LookupRow), identity)
 
     async def fetch(cursor: bytes | None, limit: int) -> tuple[list[HistoryView], bytes | None]:
         before = None if cursor is None else _number(cursor)
         asked = msgspec.structs.replace(question, before=before, limit=limit)
-        page = await request.app[QUERY_CLIENT].ask(asked, HistoryPage)
+        page = own_history(await client.ask(asked, HistoryPage), identity)
         following = None if page.next is None else page.next.to_bytes(NUMBER_OCTETS, "big")
         return [history_view(row) for row in page.rows], following
 

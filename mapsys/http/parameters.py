@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from mapsys.eid import MAX_INSTANCE_ID, EidPrefix
 from mapsys.http.problem import Problem, ProblemError
+from mapsys.query_registration_row import REGISTRATION_STATES, RegistrationState
 from mapsys.query_rows import MATCHES, Match
 
 LIMIT_DEFAULT: Final = 100
@@ -43,6 +46,42 @@ def match(query: Mapping[str, str]) -> Match:
                 )
             return known
     raise ProblemError(Problem.INVALID_PARAMETER, f"match={text!r}; allowed: {', '.join(MATCHES)}")
+
+
+def state(query: Mapping[str, str]) -> RegistrationState | None:
+    """``state``: how registrations stand."""
+    text = query.get("state")
+    if text is None:
+        return None
+    for known in REGISTRATION_STATES:
+        if text == known:
+            return known
+    raise ProblemError(
+        Problem.INVALID_PARAMETER, f"state={text!r}; allowed: {', '.join(REGISTRATION_STATES)}"
+    )
+
+
+def locator(query: Mapping[str, str]) -> bytes | None:
+    """``locator``: an IP address, as octets."""
+    text = query.get("locator")
+    if text is None:
+        return None
+    try:
+        return ipaddress.ip_address(text).packed
+    except ValueError as error:
+        raise ProblemError(Problem.INVALID_PARAMETER, f"locator={text!r}: {error}") from error
+
+
+def xtr_id(query: Mapping[str, str]) -> bytes | None:
+    """``xtr-id``: 32 hexadecimal digits, as octets."""
+    text = query.get("xtr-id")
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9a-fA-F]{32}", text):
+        raise ProblemError(
+            Problem.INVALID_PARAMETER, f"xtr-id={text!r}; allowed: 32 hexadecimal digits"
+        )
+    return bytes.fromhex(text)
 
 
 def serial(query: Mapping[str, str]) -> int:

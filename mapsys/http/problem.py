@@ -24,6 +24,7 @@ class Problem(Enum):
     UNAUTHORIZED = ("unauthorized", 401, "Nobody is let in without saying who they are")
     FORBIDDEN = ("forbidden", 403, "Whoever this is may not do this")
     WRONG_HOST = ("wrong-host", 421, "This server is not known by that name")
+    UNKNOWN_EID = ("unknown-eid", 404, "None of your sites holds this EID")
     UNKNOWN_SITE = ("unknown-site", 404, "No site has this name")
     UNKNOWN_KEY = ("unknown-key", 404, "The site has no key of this id")
     NO_NONCE = ("no-nonce", 404, "No nonce is remembered")
@@ -62,12 +63,16 @@ class Problem(Enum):
 
 
 class ProblemBody(msgspec.Struct, frozen=True):
-    """The body of an error. detail: what was wrong here, and what to do."""
+    """The body of an error. detail: what was wrong here, and what to do.
+
+    request_id: the answer's ``X-Request-Id``, by which logs name the request.
+    """
 
     type: str
     title: str
     status: int
     detail: str
+    request_id: str
 
 
 class ProblemError(Exception):
@@ -79,9 +84,9 @@ class ProblemError(Exception):
         self.detail = detail
 
 
-def problem_response(problem: Problem, detail: str) -> web.Response:
+def problem_response(problem: Problem, detail: str, request_id: str) -> web.Response:
     """A problem as a response."""
-    body = ProblemBody(problem.uri, problem.title, problem.status, detail)
+    body = ProblemBody(problem.uri, problem.title, problem.status, detail, request_id)
     response = web.Response(
         body=msgspec.json.encode(body), status=problem.status, content_type=CONTENT_TYPE
     )

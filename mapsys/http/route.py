@@ -19,6 +19,7 @@ from mapsys.http.formats import JSON
 from mapsys.http.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from mapsys.http.problem import Problem
 from mapsys.poller.results import Flag
+from mapsys.query_registration_row import REGISTRATION_STATES
 from mapsys.query_rows import MATCHES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -118,6 +119,20 @@ MATCH: Final = Parameter(
     "match",
     "How `prefix` compares; only together with it.",
     {"type": "string", "enum": list(MATCHES), "default": "exact"},
+)
+STATE: Final = Parameter(
+    "state",
+    "Registrations that stand so: refreshed in time, late with their refresh, moved away"
+    " from, or the operator's own.",
+    {"type": "string", "enum": list(REGISTRATION_STATES)},
+)
+LOCATOR: Final = Parameter(
+    "locator", "With this IP address among their locators.", {"type": "string", "format": "ip"}
+)
+XTR_ID: Final = Parameter(
+    "xtr-id",
+    "Of the xTR with this xTR-ID: 32 hexadecimal digits.",
+    {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},
 )
 FLAG: Final = Parameter(
     "flag",

@@ -30,6 +30,7 @@ from mapsys.http.route import (
     INSTANCE_ID,
     KEY_ID,
     LIMIT,
+    LOCATOR,
     MATCH,
     NAME,
     PAGING,
@@ -37,13 +38,14 @@ from mapsys.http.route import (
     SITE,
     TEXT,
     Role,
+    XTR_ID,
     Route,
 )
 from mapsys.http.views import ConfigView, LookupView, RegistrationView, SiteView, StatusView
 from mapsys.lig_result import LigResult
 from mapsys.query_review_rows import FindingRow
 
-STATE: Final = (
+STATUS: Final = (
     Route("/api/v1/status", api.status, "How the daemon is.", StatusView),
     Route(
         "/api/v1/config",
@@ -93,7 +95,7 @@ STATE: Final = (
         "Registrations in the order of their EID-Prefixes.",
         rows=RegistrationView,
         media=LIST_MEDIA,
-        parameters=(SITE, INSTANCE_ID, PREFIX, MATCH, *PAGING),
+        parameters=(SITE, INSTANCE_ID, PREFIX, MATCH, STATE, LOCATOR, XTR_ID, *PAGING),
         problems=(Problem.BAD_CURSOR, Problem.INVALID_EID, Problem.NOT_ACCEPTABLE),
         tenants=True,
     ),
@@ -107,7 +109,8 @@ EIDS: Final = (
         "What a Map-Request for an EID would be answered, and why.",
         LookupView,
         parameters=(EID, INSTANCE_ID),
-        problems=(Problem.INVALID_EID,),
+        problems=(Problem.INVALID_EID, Problem.UNKNOWN_EID),
+        tenants=True,
     ),
     Route(
         "/api/v1/explain/{eid:[\\s\\S]+}",
@@ -115,7 +118,8 @@ EIDS: Final = (
         "The same with everything that decides.",
         ExplainView,
         parameters=(EID, INSTANCE_ID),
-        problems=(Problem.INVALID_EID,),
+        problems=(Problem.INVALID_EID, Problem.UNKNOWN_EID),
+        tenants=True,
     ),
     Route(
         "/api/v1/history/{eid:[\\s\\S]+}",
@@ -124,7 +128,13 @@ EIDS: Final = (
         rows=HistoryView,
         media=LIST_MEDIA,
         parameters=(EID, INSTANCE_ID, *PAGING),
-        problems=(Problem.INVALID_EID, Problem.BAD_CURSOR, Problem.NOT_ACCEPTABLE),
+        problems=(
+            Problem.INVALID_EID,
+            Problem.UNKNOWN_EID,
+            Problem.BAD_CURSOR,
+            Problem.NOT_ACCEPTABLE,
+        ),
+        tenants=True,
     ),
 )
 """What is known about one EID."""
@@ -296,4 +306,4 @@ OWN: Final = (
 )
 """About this process and its interface."""
 
-ROUTES: Final = (*STATE, *EIDS, *EVENTS, *QUERIES, *LIFE, *ORDERS, *POLLER, *ALT, *OWN, *PAGE)
+ROUTES: Final = (*STATUS, *EIDS, *EVENTS, *QUERIES, *LIFE, *ORDERS, *POLLER, *ALT, *OWN, *PAGE)

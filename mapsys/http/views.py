@@ -12,7 +12,7 @@ import msgspec
 
 from mapsys.advice import advice
 from mapsys.eid import EidPrefix
-from mapsys.query_registration_row import RegistrationRow
+from mapsys.query_registration_row import RegistrationRow, RegistrationState
 from mapsys.query_rows import (
     ListenRow,
     LookupRow,
@@ -100,7 +100,7 @@ class SiteView(msgspec.Struct, frozen=True):
 
 
 class RegistrationView(msgspec.Struct, frozen=True):
-    """One registrant's contribution to a mapping."""
+    """One registrant's contribution to a mapping. state: registered, late, former or static."""
 
     eid_prefix: str
     instance_id: int
@@ -111,6 +111,7 @@ class RegistrationView(msgspec.Struct, frozen=True):
     site_id: str | None
     key_id: int
     algorithm: str
+    state: RegistrationState
     flags: list[str]
     record_ttl_minutes: int | None
     map_version: int
@@ -210,6 +211,7 @@ def registration_view(row: RegistrationRow) -> RegistrationView:
         site_id=None if row.site_id is None else row.site_id.hex(),
         key_id=row.key_id,
         algorithm=ALGORITHM_NAMES.get(row.algorithm_id, str(row.algorithm_id)),
+        state=row.state,
         flags=row.flags,
         record_ttl_minutes=record.record_ttl_minutes,
         map_version=record.map_version,

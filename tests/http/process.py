@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,17 +65,22 @@ def http_process(state: Path, *options: str) -> Iterator[HttpProcess]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    complaints: list[str] = []
+    assert process.stderr is not None
+    # What it writes is read, or it would stand still once the pipe is full.
+    reading = threading.Thread(target=complaints.extend, args=(process.stderr,), daemon=True)
     try:
-        assert process.stderr is not None
         line = process.stderr.readline()
         found = re.search(r"port (\d+)$", line)
         assert found, f"the HTTP process said {line!r}"
+        reading.start()
         yield HttpProcess(state, process, int(found[1]))
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(START_SECONDS)
+        if reading.ident is not None:
+            reading.join(START_SECONDS)
         assert process.stderr is not None
-        complaints = process.stderr.read()
         process.stderr.close()
     assert code == 0, complaints
     assert not (state / SOCKET_NAME).exists()
