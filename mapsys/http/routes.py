@@ -36,6 +36,7 @@ from mapsys.http.route import (
     PAGING,
     PREFIX,
     SITE,
+    STATE,
     TEXT,
     Role,
     XTR_ID,
