@@ -30,6 +30,8 @@ _AREA_OF_FOLDER: Final[dict[str, str]] = {
     "native": "speed",
     "reliability": "reliability",
     "fuzz": "reliability",
+    "simulation": "reliability",
+    "figures": "reliability",
     "pilot": "pilot network",
     "fleet": "fleet",
 }

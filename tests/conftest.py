@@ -2,7 +2,7 @@
 
 - A test whose kernel ability or privilege is missing is deselected, listed under
   "not run here", and has to stand in ``not-run-allowed.txt``: else the run fails.
-- Seconds by area are printed against their budgets.
+- Seconds by area are printed against their budgets, figures against what is wanted.
 - A process or network namespace left behind fails the run.
 - No clock decides a property: Hypothesis neither times an example nor minds slow ones.
 """
@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.abilities import missing
 from tests.areas import BUDGET_SECONDS, area_of
+from tests.figures.record import MEASURED
 from tests.leftovers import SESSION_VARIABLE, leftovers, namespaces
 
 settings.register_profile("no-clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -105,6 +106,10 @@ class RunReport:
                 if area in self.seconds:
                     note = "  over its budget" if self.seconds[area] > budget else ""
                     write(f"{area:14}{self.seconds[area]:8.1f} of {budget}{note}")
+        if MEASURED:
+            terminalreporter.section("figures")
+            for figure in MEASURED:
+                write(str(figure))
         if self.not_run:
             terminalreporter.section("not run here")
             by_reason: defaultdict[str, list[str]] = defaultdict(list)
