@@ -15,22 +15,32 @@ from mapsys.daemon_view import roles_of
 from mapsys.datapath.contract import Listening
 from mapsys.datapath.listener import is_loopback
 from mapsys.eid import EidPrefix, Family
+from mapsys.engine_choice import EngineChoice
 
 _MEBIBYTE = 1024 * 1024
 
 
 def banner(
-    config: Config, listening: Sequence[Listening], registrations: int, *, terminal: bool
+    config: Config,
+    choice: EngineChoice,
+    listening: Sequence[Listening],
+    registrations: int,
+    *,
+    terminal: bool,
 ) -> str:
     """A few lines: what listens where, what is held, what to type next.
 
     listening: at least one. terminal: whether it goes to one, and no further.
     """
-    return "\n".join(_lines(config, listening, registrations, terminal))
+    return "\n".join(_lines(config, choice, listening, registrations, terminal))
 
 
 def _lines(
-    config: Config, listening: Sequence[Listening], registrations: int, terminal: bool
+    config: Config,
+    choice: EngineChoice,
+    listening: Sequence[Listening],
+    registrations: int,
+    terminal: bool,
 ) -> Iterator[str]:
     yield f"mapsys {mapsys.__version__}: {config.node}, {' and '.join(roles_of(config))}"
     asked = config.control.receive_buffer_octets / _MEBIBYTE
@@ -43,6 +53,7 @@ def _lines(
     if config.http is not None:
         scheme = "http" if config.http.tls is None else "https"
         yield f"  status    {scheme}://{config.http.listen}/"
+    yield f"  engine    {choice.engine}: {choice.reason}"
     yield f"  state     {config.state}, {registrations} registrations restored"
     yield f"  sites     {len(config.sites)}"
     yield ""

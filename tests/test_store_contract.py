@@ -18,11 +18,11 @@ from hypothesis.stateful import (
 
 from mapsys.eid import EidPrefix, Family
 from mapsys.store import Registration, Store
-from mapsys.store_pure import PureStore
 from mapsys.subscriptions import Subscription
+from tests.engines import stores
 from tests.oracle import ListStore
 
-FACTORIES: list[Callable[[], Store]] = [PureStore]
+FACTORIES: list[Callable[[], Store]] = stores()
 
 PREFIX = EidPrefix.parse("10.1.0.0/16")
 INSIDE = EidPrefix.parse("10.1.2.0/24")

@@ -14,6 +14,7 @@ ROWS = (
     Column("node", field("node")),
     Column("version", field("version")),
     Column("engine", lambda item: f"{item['engine']}: {item['engine_reason']}"),
+    Column("engine", lambda item: f"{item['engine']}: {item['engine_reason']}"),
     Column("ready", field("ready")),
     Column("not ready", field("not_ready")),
     Column("degraded", field("degraded")),

@@ -10,7 +10,7 @@ from mapsys.config.document import Scalar
 from mapsys.config.http import HTTP
 from mapsys.config.node import AUTHORITY, CONTROL, MAP_RESOLVER, MAP_SERVER
 from mapsys.config.poller import METRICS, POLLER
-from mapsys.config.scalars import FilePath, Text
+from mapsys.config.scalars import Choice, FilePath, Text
 from mapsys.config.schema import FaultyError, Field, Kind, ListOf, Plain, Record, Value, Words
 from mapsys.config.sites import SITES
 
@@ -52,6 +52,8 @@ NODE: Final = Text(
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
 )
 
+ENGINE: Final = Choice("auto", "native", "pure")
+
 _PATTERN: Final = Text("a file name or a pattern such as sites.d/*.yaml", limit=4_096)
 _PATTERNS: Final = ListOf(_PATTERN, name="patterns such as sites.d/*.yaml")
 
@@ -62,6 +64,7 @@ TOP: Final = Record[Any](
     Field("node", NODE),
     Field("state", FilePath(), default=model.STATE),
     Field("control", CONTROL),
+    Field("engine", ENGINE, default="auto"),
     Field("http", HTTP, default=None),
     Field("authority", Words({"everything": ()}, AUTHORITY), default=None),
     Field("map-server", MAP_SERVER, default=None),

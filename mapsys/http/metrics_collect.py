@@ -50,6 +50,7 @@ class ScrapeCollector(Collector):
         yield info("build", mapsys.__version__)
         yield value("daemon_up", scrape.status is not None)
         if scrape.status is not None:
+            yield info("engine", scrape.status.engine, scrape.status.engine_reason)
             yield from _of_status(scrape.status)
             yield from _of_counters(scrape.totals)
         if scrape.measures is not None:

@@ -98,6 +98,13 @@ def counter_family(name: str) -> Family:
 
 _FAMILIES: Final = (
     Family("build", Kind.INFO, _D, "The version that serves this.", ("version",)),
+    Family(
+        "engine",
+        Kind.INFO,
+        _D,
+        "Which engine runs, native or pure, and why.",
+        ("engine", "reason"),
+    ),
     Family("daemon_up", Kind.GAUGE, _D, "Whether the daemon answered this scrape."),
     Family("config", Kind.INFO, _D, "The configuration in force.", ("hash",)),
     Family("ready", Kind.GAUGE, _D, "Whether LISP messages are served."),

@@ -20,10 +20,11 @@ Samples = Iterable[tuple[Sequence[str], float]]
 """Label values in the order of the family's labels, and the value."""
 
 
-def info(name: str, text: str) -> Metric:
-    """An info family, whose one label has this value."""
+def info(name: str, *texts: str) -> Metric:
+    """An info family, whose labels have these values."""
     family = FAMILIES[name]
-    return InfoMetricFamily(family.full_name, family.help, {family.labels[0]: text})
+    values = dict(zip(family.labels, texts, strict=True))
+    return InfoMetricFamily(family.full_name, family.help, values)
 
 
 def value(name: str, number: float) -> Metric:

@@ -19,6 +19,7 @@ from mapsys.core.site import ProxyReply, Replay
 from mapsys.core_setup import settings_of
 from mapsys.datapath.contract import Listening
 from mapsys.eid import EidPrefix
+from mapsys.engine_choice import EngineChoice
 from mapsys.wire.address import ip_address
 from mapsys.wire.auth import Key
 from mapsys.wire.map_register import MapRegister
@@ -184,7 +185,8 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
 
 def told(config: Config, *hosts: str, terminal: bool = True) -> str:
     listening = [Listening(Endpoint(host, 4342), 4 << 20, 0) for host in hosts]
-    return banner(config, listening, 12, terminal=terminal)
+    choice = EngineChoice("pure", "the configuration asks for it")
+    return banner(config, choice, listening, 12, terminal=terminal)
 
 
 def test_the_banner_says_what_is_there_and_what_to_type(tmp_path: Path) -> None:

@@ -8,7 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from tests import engines
+
 _MEMORY = Path("/dev/shm")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is said of the journal is said of it with each kind of store."""
+    if metafunc.module.__name__.startswith("tests.net.test_journal"):
+        metafunc.fixturenames.insert(0, "kind_of_store")
+        metafunc.parametrize(
+            "kind_of_store", engines.stores(), ids=lambda kind: kind.__name__, indirect=True
+        )
+
+
+@pytest.fixture
+def kind_of_store(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The kind that ``journal_run`` makes."""
+    with engines.used(request.param):
+        yield
 
 
 @pytest.fixture

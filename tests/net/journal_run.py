@@ -9,7 +9,7 @@ from pathlib import Path
 from mapsys.eid import EidPrefix
 from mapsys.net.journal import Journal
 from mapsys.store import Mapping, Registration
-from mapsys.store_pure import PureStore
+from tests.engines import current_store
 
 WALL = 1_700_000_000.0
 RECORD = b"record".ljust(40, b".")
@@ -27,7 +27,7 @@ class Run:
 
     def __init__(self, folder: Path, *, now: float = 100.0, wall: float = WALL) -> None:
         self.journal = Journal.open(folder, now=now, wall=wall)
-        self.store = PureStore()
+        self.store = current_store()
         self.journal.load_into(self.store)
         self.now = now
         self.wall = wall

@@ -16,7 +16,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "mapsys.eid": frozenset(),
     "mapsys.table": frozenset({"mapsys.eid"}),
     "mapsys.wire": frozenset({"mapsys.eid"}),
-    "mapsys.datapath": frozenset({"mapsys.core", "mapsys.store", "mapsys.wire", "mapsys.eid"}),
+    "mapsys.datapath": frozenset(
+        {"mapsys.core", "mapsys.store", "mapsys.wire", "mapsys.eid", "mapsys.native"}
+    ),
 }
 """By package: what of the project it may import, besides itself."""
 
