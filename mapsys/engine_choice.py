@@ -82,7 +82,7 @@ def new_datapath(
     store: Store,
     *,
     receive_buffer_octets: int,
-    inherited: Mapping[Endpoint, socket.socket],
+    inherited: Mapping[Endpoint, socket.socket] | None,
 ) -> Datapath:
     """A datapath of the engine chosen over its store; see ``datapath.pure`` for the rest."""
     made = PureDatapath
