@@ -8,7 +8,7 @@ import time
 from mapsys.core.effects import Effect, Endpoint
 from mapsys.eid import EidPrefix
 from mapsys.etr import Etr, EtrConfig, Transmit
-from mapsys.wire.address import ip_address
+from mapsys.wire.address import Address, ip_address
 from mapsys.wire.auth import Key
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.records import EidRecord, RlocRecord
@@ -19,13 +19,16 @@ ETR = Endpoint("127.0.0.2", 4342)
 _NONCES = itertools.count(1)
 
 
-def records(*prefixes: str, rloc: str = "127.0.0.2", ttl: int = 1440) -> tuple[EidRecord, ...]:
+def records(
+    *prefixes: str, rloc: str | Address = "127.0.0.2", ttl: int = 1440
+) -> tuple[EidRecord, ...]:
     """EID-Records with one locator."""
-    locator = RlocRecord(ip_address(rloc), 1, 100, 255, 0)
+    address = ip_address(rloc) if isinstance(rloc, str) else rloc
+    locator = RlocRecord(address, 1, 100, 255, 0)
     found = []
     for text in prefixes:
-        address, mask_len = from_eid_prefix(EidPrefix.parse(text))
-        found.append(EidRecord(ttl, address, mask_len, (locator,)))
+        eid, mask_len = from_eid_prefix(EidPrefix.parse(text))
+        found.append(EidRecord(ttl, eid, mask_len, (locator,)))
     return tuple(found)
 
 
@@ -36,7 +39,7 @@ def register(
     proxy_map_reply: bool = True,
     algorithm_id: int = 2,
     xtr_id: bytes | None = None,
-    rloc: str = "127.0.0.2",
+    rloc: str | Address = "127.0.0.2",
     ttl: int = 1440,
 ) -> list[Effect]:
     """Register at the node; what the engine did."""

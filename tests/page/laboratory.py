@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mapsys.core.site import EidRule, LispSite, SiteKey
+from mapsys.core.site import EidRule, LispSite, Place, SiteKey
 from mapsys.eid import EidPrefix
 from mapsys.poller.results import (
     FOLDER_NAME,
@@ -43,18 +43,26 @@ HOSTILE_NAME = '"<script>alert(1)</script>"'
 CROWDED = "a-crowded-site"
 BLOCK = "198.18.0.0/21"
 
+CITIES = (
+    *(("Zurich", 47.38, 8.54), ("New York", 40.71, -74.01), ("Tokyo", 35.68, 139.69)),
+    *(("Sydney", -33.87, 151.21), ("Sao Paulo", -23.55, -46.63), ("Nairobi", -1.29, 36.82)),
+)
+PLACED = 5_999
+"""Sites around the cities, one with a hostile name among them."""
+
 
 class Laboratory(Node):
     """The node, with everything registered before it starts."""
 
     def __init__(self, state: Path) -> None:
-        hostile = (HOSTILE, "198.18.7.0/24", HOSTILE_NAME)
-        crowded = (CROWDED, "198.18.0.0/22", "[100]2001:db8:e001::/48")
-        many = (
-            (f"site-{number}", f"10.{number // 256}.{number % 256}.0/24")
-            for number in range(SITES - 2)
-        )
-        super().__init__(state, [_site(*one) for one in (hostile, crowded, *many)])
+        sites = [
+            _site(HOSTILE, "198.18.7.0/24", HOSTILE_NAME, place=Place(HOSTILE, 64.15, -21.94)),
+            _site(CROWDED, "198.18.0.0/22", "[100]2001:db8:e001::/48"),
+        ]
+        for number in range(SITES - len(sites)):
+            prefix = f"10.{number // 256}.{number % 256}.0/24"
+            sites.append(_site(f"site-{number}", prefix, place=_place(number)))
+        super().__init__(state, sites)
         register(self, HOSTILE_NAME, "198.18.7.0/24")
         register(self, "[100]2001:db8:e001::/48")
         for start in range(0, MORE_SPECIFICS, 20):
@@ -88,13 +96,22 @@ class Laboratory(Node):
         ResultsFile(state).write(results)
 
 
-def _site(name: str, *prefixes: str) -> LispSite:
+def _site(name: str, *prefixes: str, place: Place | None = None) -> LispSite:
     keys = (SiteKey(1, frozenset({2}), Key(SECRET)),)
     rules = tuple(
         EidRule(EidPrefix.parse(one), accept_more_specifics="/" in one, more_specifics_limit=1000)
         for one in prefixes
     )
-    return LispSite(name, keys, rules, notify_to_source=True)
+    return LispSite(name, keys, rules, notify_to_source=True, place=place)
+
+
+def _place(number: int) -> Place | None:
+    """Around one of the cities, up to five degrees away."""
+    if number >= PLACED - 1:
+        return None
+    city, latitude, longitude = CITIES[number % len(CITIES)]
+    north, east = number * 7 % 100, number * 13 % 100
+    return Place(city, latitude + north / 10 - 5, longitude + east / 10 - 5)
 
 
 def _host(number: int) -> str:

@@ -10,11 +10,46 @@ from playwright.sync_api import expect
 
 from tests.http.process import http_process
 from tests.page.conftest import OpenTab
-from tests.page.laboratory import BLOCK, CROWDED, HOSTILE, HOSTILE_NAME, MORE_SPECIFICS, Laboratory
+from tests.page.laboratory import (
+    BLOCK,
+    CROWDED,
+    HOSTILE,
+    HOSTILE_NAME,
+    MORE_SPECIFICS,
+    PLACED,
+    SITES,
+    Laboratory,
+)
 from tests.page.tab import Tab
 
 ROWS_IN_DOCUMENT_LIMIT = 60
 """Whatever the length of a list."""
+
+
+POINTS_LIMIT = 60
+
+SCROLL_AND_MEASURE = """async () => {
+  const tasks = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const task of list.getEntries()) tasks.push(task.duration);
+  });
+  observer.observe({ type: "longtask" });
+  const scroller = document.querySelector(".scroller.long");
+  const times = [];
+  for (let step = 0; step <= 120; step += 1) {
+    scroller.scrollTop = (step / 120) * scroller.scrollHeight;
+    times.push(await new Promise(requestAnimationFrame));
+  }
+  observer.disconnect();
+  const frames = times.slice(1).map((time, index) => time - times[index]).sort((a, b) => a - b);
+  const at = (share) => Number(frames[Math.floor(share * (frames.length - 1))].toFixed(1));
+  return {
+    frames: frames.length,
+    frame_milliseconds: { median: at(0.5), "95 %": at(0.95), longest: at(1) },
+    long_tasks_milliseconds: tasks.map(Math.round),
+  };
+}"""
+"""From the first of many rows to the last, frame by frame."""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +142,32 @@ def test_headings_order_the_sites(sites: Tab) -> None:
     by_name.get_by_role("button").click()
     expect(sites.rows("Sites").first).to_contain_text("site-9997")
     by_name.get_by_role("button").click()
+
+
+def test_ten_thousand_sites_stay_smooth(sites: Tab) -> None:
+    measured = sites.page.evaluate(SCROLL_AND_MEASURE)
+    print(measured)  # pytest -s shows it: how smooth it is depends on the machine
+    assert measured["frames"] > 100
+    expect(sites.row("Sites", "site-9997")).to_be_visible()
+
+
+def test_many_sites_are_few_points_of_the_map(tab: Tab) -> None:
+    tab.open("map")
+    everywhere = f"{PLACED:,} of {PLACED:,} sites in sight; {SITES - PLACED:,} have no place"
+    expect(tab.said()).to_have_text(everywhere, timeout=60_000)
+    points = tab.page.locator(".world-point")
+    assert 6 < points.count() < POINTS_LIMIT
+    expect(tab.page.get_by_role("button", name=f"{HOSTILE}, {HOSTILE}: registered")).to_be_visible()
+    tab.picture("map")
+    points.filter(has_text="1k").first.focus()
+    tab.press("Enter")
+    expect(tab.said()).not_to_have_text(everywhere)
+    assert 1 < points.count() < POINTS_LIMIT
+    tab.page.get_by_role("button", name="Whole world").click()
+    expect(tab.said()).to_have_text(everywhere)
+    tab.page.get_by_label("State").select_option("registered")
+    expect(tab.rows("Sites in sight")).to_have_count(1)
+    expect(points).to_have_count(1)
 
 
 def test_registrations_are_read_as_far_as_one_scrolls(tab: Tab) -> None:

@@ -45,6 +45,7 @@ def test_a_register_appears_in_the_list_of_sites(tab: Tab, daemon: WatchedNode) 
     )
     expect(row.locator(".badge")).to_have_text("registered")
     expect(row).to_contain_text("s ago")
+    expect(row.get_by_role("img", name="last hour: 1 accepted, 0 refused")).to_have_count(1)
     tab.picture("sites")
 
 
@@ -79,7 +80,7 @@ def test_a_refusal_is_shown_with_its_reason_and_what_to_do(tab: Tab, etr: Xtr) -
     tab.open("review")
     findings = tab.page.locator(".findings li")
     expect(findings.filter(has_text="compare the secrets")).to_contain_text("site-three")
-    warned = findings.filter(has_text="sites[1].keys[0]")
+    warned = findings.filter(has_text="sites[1].keys[0]").filter(has_text="key-shared")
     expect(warned).to_contain_text("the secret is that of site 'site-one' as well")
 
 
@@ -122,14 +123,17 @@ def test_a_move_is_told_in_the_history_of_the_eid(tab: Tab, etr: Xtr) -> None:
     etr.register("198.18.5.7/32", xtr_id=bytes(15) + b"\x01")
     assert etr.hears() is not None
     tab.open("eids/198.18.5.7")
-    expect(tab.part("History of moves")).to_contain_text("None is remembered.")
+    expect(tab.rows("History")).to_have_count(1)
+    expect(tab.row("History", "registered")).to_have_count(1)
     etr.register("198.18.5.7/32", xtr_id=bytes(15) + b"\x02", rloc="192.0.2.10")
-    row = tab.rows("History of moves")
+    row = tab.row("History", "moved")
     expect(row).to_have_count(1)
-    expect(row.locator("td").nth(2)).to_contain_text("00000001")
-    expect(row.locator("td").nth(3)).to_contain_text("00000002")
+    expect(row.locator("td").nth(3)).to_contain_text("00000001")
+    expect(row.locator("td").nth(4)).to_contain_text("00000002")
     expect(tab.row("Who registered it", "192.0.2.10")).to_have_count(1)
     tab.picture("eid-moved")
+    tab.page.get_by_role("link", name="Events").click()
+    expect(tab.row("Events", "moved").first).to_contain_text("→ 127.0.0.1")
 
 
 def test_a_negative_eid_says_what_is_free_and_why(tab: Tab) -> None:
@@ -154,6 +158,15 @@ def test_the_head_leads_to_an_eid(tab: Tab, etr: Xtr) -> None:
     expect(tab.fact("Site")).to_have_text("site-six")
     expect(tab.row("Locators of 198.18.6.0/24", "192.0.2.9")).to_contain_text("1/100")
     expect(tab.page).to_have_title("EID 198.18.6.77 - test.example")
+
+
+def test_a_site_is_on_the_map_where_the_configuration_says(tab: Tab) -> None:
+    tab.open("map")
+    expect(tab.said()).to_have_text("1 of 1 sites in sight; 5 have no place")
+    expect(tab.page.get_by_role("button", name="site-six, Zurich: ")).to_be_visible()
+    expect(tab.row("Sites in sight", "Zurich")).to_contain_text("47.38° N")
+    tab.row("Sites in sight", "Zurich").get_by_role("link").click()
+    expect(tab.fact("Place")).to_have_text("Zurich, 47.38, 8.54 (by the configuration)")
 
 
 def test_what_is_no_eid_is_said(tab: Tab) -> None:

@@ -15,6 +15,7 @@ from tests.page.watched import WatchedNode
 VIEWS = {
     "": "Overview",
     "sites": "Sites",
+    "map": "Map",
     "sites/site-one": "Site site-one",
     "registrations": "Registrations",
     "eids/198.18.1.7": "EID 198.18.1.7",

@@ -17,6 +17,8 @@ SITES = (
     ("site-six", "198.18.6.0/24"),
 )
 
+PLACE = "{name: Zurich, latitude: 47.38, longitude: 8.54}"
+
 
 class WatchedNode(Node):
     """lifetime: of registrations, as the configuration writes it."""
@@ -27,6 +29,7 @@ class WatchedNode(Node):
         self.configure(sites=SITES)
         text = self.config.read_text(encoding="utf-8")
         text = text.replace("map-server: {", f"map-server: {{registration-lifetime: {lifetime}, ")
+        text = text.replace("name: site-six\n", f"name: site-six\n    place: {PLACE}\n")
         listen = f"http: {{listen: '{self._web.host}:{self._web.port}'}}\n"
         self.config.write_text(text + listen, encoding="utf-8")
 

@@ -13,6 +13,7 @@ import * as alt from "./views/alt.js";
 import * as eid from "./views/eid.js";
 import * as events from "./views/events.js";
 import * as lig from "./views/lig.js";
+import * as map from "./views/map.js";
 import * as overview from "./views/overview.js";
 import * as poller from "./views/poller.js";
 import * as registrations from "./views/registrations.js";
@@ -23,6 +24,7 @@ import * as sites from "./views/sites.js";
 const VIEWS = [
   ["", "Overview", overview],
   ["sites", "Sites", sites],
+  ["map", "Map", map],
   ["registrations", "Registrations", registrations],
   ["eids", "EID", eid],
   ["alt", "ALT", alt],
@@ -72,13 +74,21 @@ function showNode() {
     PARTS.node.replaceChildren(make("strong", {}, "mapsys"), make("span", { class: "facts-line" }, "some sites, by this token"));
     return;
   }
-  const { node, version, roles, ready, degraded, uptime_seconds: uptime, sites: siteCount, registrations: held } = connection.status;
   showTitle();
-  PARTS.node.replaceChildren(
-    make("strong", {}, node),
-    badge(ready ? "ready" : "not ready", ready ? "good" : "bad"),
-    degraded.length ? badge("degraded", "doubtful") : "",
-    make("span", { class: "facts-line" }, `mapsys ${version}, ${roles.join(", ")}, up ${duration(uptime)}, ${counted(siteCount, "site")}, ${counted(held, "registration")}`),
+  PARTS.node.replaceChildren(...fleet([connection.status]));
+}
+
+/** A line for each node. */
+function fleet(nodes) {
+  return nodes.map((one) =>
+    make(
+      "div",
+      { class: "fleet-node" },
+      make("strong", {}, one.node),
+      badge(one.ready ? "ready" : "not ready", one.ready ? "good" : "bad"),
+      one.degraded.length ? badge("degraded", "doubtful") : "",
+      make("span", { class: "facts-line" }, `mapsys ${one.version}, ${one.roles.join(", ")}, up ${duration(one.uptime_seconds)}, ${counted(one.sites, "site")}, ${counted(one.registrations, "registration")}`),
+    ),
   );
 }
 

@@ -1,6 +1,7 @@
 /** All configured sites, read page by page and kept fresh while a view shows them. */
 
 import { get, isFailure, pages, path } from "./api.js";
+import { connection } from "./connection.js";
 import { liveEvents } from "./live_events.js";
 
 const GATHER_MILLISECONDS = 300;
@@ -33,6 +34,7 @@ class SiteList extends EventTarget {
     const onReset = () => this.read();
     liveEvents.addEventListener("events", onEvents);
     liveEvents.addEventListener("reset", onReset);
+    connection.addEventListener("healed", onReset);
     this.read();
     const timer = setInterval(() => {
       if (Date.now() - this.#readAt > FRESH_MILLISECONDS * (1 + this.#byName.size / 1_000)) this.read();
@@ -41,6 +43,7 @@ class SiteList extends EventTarget {
       clearInterval(timer);
       liveEvents.removeEventListener("events", onEvents);
       liveEvents.removeEventListener("reset", onReset);
+      connection.removeEventListener("healed", onReset);
     };
   }
 

@@ -90,7 +90,7 @@ export function open() {
   view.keepFresh(async (signal) => {
     const [peers, aggregates, rejected, delegations, tunnels, known] = await Promise.all(LISTS.map((list) => all(`alt/${list}`, {}, signal)));
     short.replaceChildren(
-      part("Sessions", altGraph(connection.status?.node ?? "this node", peers), table("Sessions", PEERS, peers)),
+      part("Sessions", altGraph(connection.status?.node ?? "this node", peers, aggregates), table("Sessions", PEERS, peers)),
       part("Aggregates", table("Aggregates", AGGREGATES, aggregates)),
       part("Refused routes", table("Refused routes", REJECTED, rejected)),
       part("Delegations", table("Delegations", DELEGATIONS, delegations)),

@@ -25,11 +25,17 @@ const REGISTRATIONS = [
   column("Locators", (one) => locatorLine(one.locators) || `negative: ${one.action}`),
 ];
 
-const MOVES = [
+/** Entries shown; the API has the rest. */
+const HISTORY_SHOWN = 50;
+
+const HISTORY = [
   column("When", (one) => `${clock(one.at)} UTC`),
+  column("What", (one) => badge(one.what)),
   column("EID-Prefix", (one) => eidLink(one.eid_prefix, one.instance_id)),
-  column("From", (one) => one.previous.map(mover).join(", ")),
-  column("To", (one) => mover(one.to)),
+  column("Before", (one) => one.previous.map(mover).join(", ") || "-"),
+  column("xTR", (one) => mover(one.by)),
+  column("Key-ID", (one) => one.key_id, { kind: "number", narrow: false }),
+  column("Site", (one) => siteLink(one.site), { narrow: false }),
 ];
 
 const HOPS = [
@@ -67,8 +73,11 @@ export function open({ parts: [, eid], query }) {
   const parameters = { "instance-id": instanceId };
   view.keepFresh(
     async (signal) => {
-      const explained = await get(path("explain", eid), parameters, signal);
-      found.replaceChildren(...partsOf(explained, eid));
+      const [explained, history] = await Promise.all([
+        get(path("explain", eid), parameters, signal),
+        get(path("history", eid), { ...parameters, limit: HISTORY_SHOWN }, signal),
+      ]);
+      found.replaceChildren(...partsOf(explained, eid, history));
     },
     FRESH_MILLISECONDS,
     (event) => event.eid_prefix !== null,
@@ -77,7 +86,7 @@ export function open({ parts: [, eid], query }) {
   return view;
 }
 
-function partsOf(explained, eid) {
+function partsOf(explained, eid, history) {
   return [
     make("p", { class: "verdict" }, badge(explained.outcome), ` ${explained.why}`),
     facts([
@@ -90,7 +99,11 @@ function partsOf(explained, eid) {
     part("What a Map-Reply would hold", explained.answer.length ? make("div", {}, explained.answer.map(record)) : make("p", { class: "empty" }, "This node sends none.")),
     part("Who registered it", table("Who registered it", REGISTRATIONS, explained.registrations, "Nobody at present.")),
     part("Why", table("Why", REASONS, explained.reasons)),
-    part("History of moves", table("History of moves", MOVES, explained.moves, "None is remembered.")),
+    part(
+      "History",
+      table("History", HISTORY, history.items, "None is remembered."),
+      history.next === null ? "" : make("p", { class: "said" }, `The newest ${history.items.length}.`),
+    ),
   ];
 }
 

@@ -63,7 +63,7 @@ function cardsOf(status, found) {
     card("Registrations", count(status.registrations), [
       family(found, "registrations_active").filter((sample) => sample.value).map((sample) => line(sample.labels.af, sample.value)),
     ]),
-    card("Messages a second", (rates.perSecond.at(-1) ?? 0).toFixed(1), [sparkline("Messages a second", rates.perSecond)]),
+    card("Messages a second", (rates.perSecond.at(-1) ?? 0).toFixed(1), [sparkline(`Messages a second, highest ${Math.max(0, ...rates.perSecond).toFixed(1)}`, rates.perSecond)]),
     card("Messages dropped", count(total(found, "messages_dropped_total")), [
       make("p", {}, `${count(total(found, "messages_received_total"))} received`),
     ]),

@@ -1,6 +1,6 @@
 /** What somebody should look at: the node, its configuration and sites, the ALT and the poller in one list. */
 
-import { all, get, getUnless } from "../api.js";
+import { all, getUnless } from "../api.js";
 import { connection } from "../connection.js";
 import { link, make } from "../dom.js";
 import { ago, count, counted } from "../format.js";
@@ -10,6 +10,9 @@ import { siteList } from "../site_list.js";
 import { View } from "../view.js";
 
 const FRESH_MILLISECONDS = 5_000;
+
+/** By a finding's severity. */
+const TONES = { error: "bad", warning: "doubtful" };
 
 /** Of one kind; more are counted only. */
 const SHOWN = 50;
@@ -75,9 +78,18 @@ function more(sites, state, says, shown = SHOWN) {
   return [{ tone, about: state, says: link(address(["sites"], { state }), `${counted(sites.length, "site")} ${says}`) }];
 }
 
+/** By the checks of docs/review.md. */
 async function ofConfiguration(signal) {
-  const { warnings } = await get("config", {}, signal);
-  return warnings.map((says) => ({ tone: "doubtful", about: "configuration", says }));
+  const found = await all("review", {}, signal);
+  return found.map((one) => ({
+    tone: TONES[one.severity] ?? "plain",
+    about: one.severity,
+    says: [make("strong", {}, one.check), ` ${placeOf(one)}: ${one.message}; ${one.what_to_do}`, make("span", { class: "said" }, ` (docs/review.md: ${one.check})`)],
+  }));
+}
+
+function placeOf({ file, line, column, path: where }) {
+  return file === null ? where : `${file}:${line}:${column} ${where}`;
 }
 
 async function ofAlt(signal) {

@@ -6,6 +6,7 @@ import { link, make } from "../dom.js";
 import { ago, clock, count, eidText, until } from "../format.js";
 import { badge, eidLink, locatorLine, part } from "../parts.js";
 import { address } from "../routes.js";
+import { lastHour } from "../sparkline.js";
 import { facts, table } from "../table.js";
 import { View } from "../view.js";
 
@@ -62,22 +63,29 @@ async function firstRegistrations(site, signal) {
 }
 
 function partsOf(site, keys, { items, next }) {
-  const xtrs = new Set(items.map((one) => one.xtr_id ?? one.registrant));
-  const more = next === null ? "" : " or more";
+  const more = site.eids.every((one) => one.counted_in_full) ? "" : " or more";
   const every = link(address(["registrations"], { site: site.name }), "all of them");
   return [
     facts([
       ["State", badge(site.state)],
       ["Last registered", ago(site.last_accepted_at)],
-      ["xTRs", `${count(xtrs.size)}${more}`],
+      ["xTRs", `${count(site.xtrs)}${more}`],
       ["Map-Registers accepted", count(site.accepted)],
       ["Map-Registers refused", count(site.refused)],
+      ["Last hour", make("span", { class: "last-hour" }, lastHour(site))],
+      ["Place", place(site.place)],
     ]),
     part("Last refusal", refusal(site.last_refusal)),
     part("EID-Prefixes", table("EID-Prefixes", EIDS, site.eids)),
     part("Registrations", table("Registrations", REGISTRATIONS, items, "None at present."), next === null ? "" : make("p", {}, `The first ${items.length}; `, every, ".")),
     keys === null ? "" : part("Keys", table("Keys", KEYS, keys.items)),
   ];
+}
+
+function place(one) {
+  if (one === null) return "not told";
+  const by = one.told_by === "locator" ? "by a registered locator" : "by the configuration";
+  return [one.name === null ? "" : `${one.name}, `, link(address(["map"]), `${one.latitude}, ${one.longitude}`), ` (${by})`];
 }
 
 function refusal(last) {

@@ -7,6 +7,7 @@ import { LongTable } from "../long_table.js";
 import { badge, choice, labelled, siteLink } from "../parts.js";
 import { rememberQuery } from "../routes.js";
 import { siteList } from "../site_list.js";
+import { lastHour } from "../sparkline.js";
 import { View } from "../view.js";
 
 const AGE_MILLISECONDS = 5_000;
@@ -22,11 +23,13 @@ const STATES = [
 const COLUMNS = [
   column("Site", (site) => siteLink(site.name), { sort: (site) => site.name }),
   column("State", (site) => badge(site.state), { sort: (site) => site.state, kind: "state" }),
-  column("Last registered", (site) => ago(site.last_accepted_at), { sort: (site) => timeOf(site.last_accepted_at), kind: "time" }),
+  column("Last registered", (site) => ago(site.last_accepted_at), { sort: (site) => timeOf(site.last_accepted_at), kind: "age" }),
+  column("xTRs", (site) => count(site.xtrs), { sort: (site) => site.xtrs, kind: "short", narrow: false }),
   column("Registrations", registered, { sort: registrations, kind: "number", narrow: false }),
-  column("Accepted", (site) => count(site.accepted), { sort: (site) => site.accepted, kind: "number", narrow: false }),
-  column("Refused", (site) => count(site.refused), { sort: (site) => site.refused, kind: "number", narrow: false }),
-  column("Last refusal", refusal, { sort: (site) => timeOf(site.last_refusal?.at ?? null), kind: "wide", narrow: false }),
+  column("Last hour", lastHour, { kind: "spark", narrow: false }),
+  column("Accepted", (site) => count(site.accepted), { sort: (site) => site.accepted, kind: "short", narrow: false }),
+  column("Refused", (site) => count(site.refused), { sort: (site) => site.refused, kind: "short", narrow: false }),
+  column("Last refusal", refusal, { sort: (site) => timeOf(site.last_refusal?.at ?? null), kind: "some", narrow: false }),
 ];
 
 export function open({ query }) {
