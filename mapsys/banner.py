@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import mapsys
-from mapsys.config.model import Config, KeyConfig, SiteConfig
+from mapsys.config.model import Config, SiteConfig
 from mapsys.daemon_view import roles_of
 from mapsys.datapath.contract import Listening
-from mapsys.datapath.listener import is_loopback
 from mapsys.eid import EidPrefix, Family
 from mapsys.engine_choice import EngineChoice
 
@@ -25,14 +24,13 @@ def banner(
     choice: EngineChoice,
     listening: Sequence[Listening],
     registrations: int,
-    *,
-    terminal: bool,
+    file: Path,
 ) -> str:
     """A few lines: what listens where, what is held, what to type next.
 
-    listening: at least one. terminal: whether it goes to one, and no further.
+    listening: at least one. file: that of the configuration.
     """
-    return "\n".join(_lines(config, choice, listening, registrations, terminal))
+    return "\n".join(_lines(config, choice, listening, registrations, file))
 
 
 def _lines(
@@ -40,7 +38,7 @@ def _lines(
     choice: EngineChoice,
     listening: Sequence[Listening],
     registrations: int,
-    terminal: bool,
+    file: Path,
 ) -> Iterator[str]:
     yield f"mapsys {mapsys.__version__}: {config.node}, {' and '.join(roles_of(config))}"
     asked = config.control.receive_buffer_octets / _MEBIBYTE
@@ -58,47 +56,29 @@ def _lines(
     yield f"  sites     {len(config.sites)}"
     yield ""
     yield "What to type next, in another terminal:"
-    for line in _commands(config, listening, terminal):
+    for line in _commands(config, listening, file):
         yield f"  {line}"
 
 
-def _commands(config: Config, listening: Sequence[Listening], terminal: bool) -> Iterator[str]:
+def _commands(config: Config, listening: Sequence[Listening], file: Path) -> Iterator[str]:
     program = _program()
     to = ["-m", str(listening[0].address)]
-    chosen = next(_simple_sites(config.sites), None)
+    chosen = next(_simple_prefixes(config.sites), None)
     if chosen is not None and config.map_server is not None:
-        site, prefix = chosen
-        key = site.keys[0]
-        is_laboratory = terminal and all(is_loopback(each.address.host) for each in listening)
-        assignment, option = _secret(key, is_laboratory)
-        key_id = ["--key-id", str(key.id), "--algorithm", key.algorithms[0]]
-        yield assignment + shlex.join([program, "register", str(prefix), *to, *key_id, *option])
+        # It signs as the site that holds the prefix: no secret is shown or asked for.
+        signed = ["--config", _as_typed(file)]
+        yield shlex.join([program, "register", str(chosen), *to, *signed])
     if chosen is not None and config.map_resolver is not None:
-        yield shlex.join([program, "lig", _a_host_in(chosen[1]), *to])
+        yield shlex.join([program, "lig", _a_host_in(chosen), *to])
     yield shlex.join([program, "sites", "--state", _as_typed(config.state)])
 
 
-def _secret(key: KeyConfig, is_laboratory: bool) -> tuple[str, list[str]]:
-    """What stands before and after the command so that it finds the secret.
-
-    A secret written into the configuration of a node that only this host can reach
-    is a laboratory's; it is shown to the person at the terminal, in nobody's
-    command line. Otherwise ``register`` asks for it.
-    """
-    if key.secret.file is not None:
-        return "", ["--secret-file", _as_typed(key.secret.file)]
-    if is_laboratory:
-        shown = key.secret.reveal().decode("utf-8", "replace")
-        return f"SECRET={shlex.quote(shown)} ", ["--secret-env", "SECRET"]
-    return "", []
-
-
-def _simple_sites(sites: Sequence[SiteConfig]) -> Iterator[tuple[SiteConfig, EidPrefix]]:
-    """Sites with an IP prefix that needs no further options."""
+def _simple_prefixes(sites: Sequence[SiteConfig]) -> Iterator[EidPrefix]:
+    """IP prefixes of sites that need no further options."""
     for site in sites:
         for eid in site.eids:
             if eid.prefix.family in (Family.IPV4, Family.IPV6) and eid.instance_id == 0:
-                yield site, eid.prefix
+                yield eid.prefix
 
 
 def _a_host_in(prefix: EidPrefix) -> str:

@@ -13,11 +13,13 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from alt.helper_capabilities import keep_only
 from alt.helper_client import TunnelHelper
 from mapsys import query
 from mapsys.banner import banner
@@ -31,8 +33,8 @@ from mapsys.daemon_alt import DaemonAlt, tunnel_helper
 from mapsys.daemon_ending import Ending
 from mapsys.daemon_reload import Reloads, configuration_at_start
 from mapsys.daemon_view import DaemonView, small_buffer
-from mapsys.datapath.pure import PureDatapath
-from mapsys.engine_choice import EngineChoice, choose, new_store
+from mapsys.datapath.counters import split_name
+from mapsys.engine_choice import EngineChoice, choose, new_datapath, new_store
 from mapsys.held_configuration import Mark
 from mapsys.http_access import hand_over, require_usable
 from mapsys.net.audit import AuditTrail
@@ -47,6 +49,7 @@ from mapsys.net.log_limit import LogLimit
 from mapsys.net.loop import run as run_on_loop
 from mapsys.net.loop_lag import LoopLag
 from mapsys.net.notify_socket import NotifySocket, watchdog_interval_seconds
+from mapsys.net.process_guard import guard_memory
 from mapsys.net.recorder import Recorder
 from mapsys.net.shell import Record, Shell
 from mapsys.nonce_orders import NonceOrders
@@ -55,14 +58,18 @@ from mapsys.query_life_rows import ReloadOrder, ReloadRow, StopOrder, StopRow
 from mapsys.start_error import StartError, cannot_listen, require_free_tcp
 from mapsys.store import Store
 
+SUMMARY_SECONDS: Final = 1_800.0
+"""Between two lines of the log that say how it goes."""
+
 TICK_SECONDS: Final = 1.0
 """Between looks at what nothing else wakes the daemon for: held-back log lines, the watchdog."""
 
 
-def run(source: ConfigSource, record: Path | None = None) -> None:
+def run(source: ConfigSource, record: Path | None = None, *, core_dumps: bool = False) -> None:
     """Serve until SIGTERM or SIGINT.
 
     record: a new file for every control message received; None writes none down.
+    core_dumps: let a crash leave the process's memory, secrets and all, on the disk.
     Raises ConfigError, StartError or JournalError where it cannot start.
     """
     log = open_log()
@@ -72,6 +79,7 @@ def run(source: ConfigSource, record: Path | None = None) -> None:
         log.warning(Event.CONFIG_WARNING, warning=str(warning))
     choice = choose(config.engine)
     # First of all, while there is no thread yet that could keep a capability.
+    guard_memory(core_dumps=core_dumps)
     with tunnel_helper(config) as helper, _journal(config) as journal:
         store = new_store(choice)
         journal.load_into(store)
@@ -93,6 +101,14 @@ def run(source: ConfigSource, record: Path | None = None) -> None:
                     mark=mark,
                 )
             )
+
+
+def _give_up_privileges() -> None:
+    """No capability is needed once the sockets are open, and none is ever regained.
+
+    Before the first thread: a thread keeps what it was started with.
+    """
+    keep_only(frozenset())
 
 
 def _inherited() -> dict[Endpoint, socket.socket]:
@@ -209,7 +225,8 @@ class Daemon:
             may_deny=self._alt.may_deny,
             hash_key=secrets.token_bytes(32),
         )
-        self._datapath = PureDatapath(
+        self._datapath = new_datapath(
+            choice,
             store,
             receive_buffer_octets=config.control.receive_buffer_octets,
             inherited=inherited,
@@ -282,6 +299,7 @@ class Daemon:
         self._shell.subscribe(self._view.events.observe)
         self._shell.subscribe(self._effect_log.observe)
         self._listen(self._config)
+        _give_up_privileges()
         if self._config.http is not None:
             require_usable(self._config.http)
             require_free_tcp(self._config.http.listen, "http.listen", self._source)
@@ -339,10 +357,26 @@ class Daemon:
 
     async def _tick(self) -> None:
         interval = min(TICK_SECONDS, watchdog_interval_seconds() or TICK_SECONDS)
+        summary_at = time.monotonic() + SUMMARY_SECONDS
         while True:
             await asyncio.sleep(interval)
             self._effect_log.flush(time.monotonic())
             self._notify.alive(self._summary())
+            if time.monotonic() >= summary_at:
+                summary_at += SUMMARY_SECONDS
+                self._log_summary()
+
+    def _log_summary(self) -> None:
+        totals: Counter[str] = Counter()
+        for name, times in self._shell.totals().items():
+            totals[split_name(name)[0]] += times
+        self._log.info(
+            Event.SUMMARY,
+            sites=len(self._engine.sites),
+            registrations=len(self._store),
+            received=totals["received"],
+            refused=totals["dropped"] + totals["refused"],
+        )
 
     def _tell_ready(self) -> None:
         granted = []
@@ -365,13 +399,12 @@ class Daemon:
         )
         self._notify.ready(self._summary())
         if not self._notify.is_used:
-            terminal = sys.stdout.isatty()
             told = banner(
                 self._config,
                 self._choice,
                 self._datapath.listening(),
                 self._restored,
-                terminal=terminal,
+                self._source.path,
             )
             print(told, flush=True)
 

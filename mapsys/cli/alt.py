@@ -12,6 +12,7 @@ from mapsys.cli.alt_orders import operation, rehome, switch_provider
 from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.exits import ExitCode
 from mapsys.cli.output import Column, Item, field, output_option, print_item, print_items
+from mapsys.cli.watch import watch_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -157,6 +158,7 @@ def _list_command(what: str) -> click.Command:
     @_instance_option(None)
     @api_options
     @output_option
+    @watch_option
     def show(*, instance_id: int | None, state: Path | None, url: str | None, output: str) -> None:
         query = {} if instance_id is None else {"instance-id": str(instance_id)}
         found = api(state, url).items(f"/api/v1/alt/{what}", query)
@@ -174,6 +176,7 @@ for _command in (*map(_list_command, COLUMNS), rehome, switch_provider, operatio
 @_instance_option(0)
 @api_options
 @output_option
+@watch_option
 def trace(*, eid: str, instance_id: int, state: Path | None, url: str | None, output: str) -> None:
     """Show every node that a Map-Request for EID passes, and its matching EID-Prefix.
 

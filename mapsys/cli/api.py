@@ -112,10 +112,7 @@ class Api:
             response = connection.getresponse()
             octets = response.read()
         except (OSError, http.client.HTTPException) as error:
-            said = str(error) or type(error).__name__
-            raise Unreachable(
-                f"no answer from {self._where}: {said}; is 'mapsys run' running there?"
-            ) from error
+            raise self._away(error) from error
         finally:
             connection.close()
         return response.status, octets
@@ -129,6 +126,39 @@ class Api:
             if page["next"] is None:
                 return
             wanted["cursor"] = page["next"]
+
+    def events(
+        self, path: str, query: Mapping[str, str], after: str
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Server-sent events after a position, each with its name, until the server ends them.
+
+        A sign of life comes as a name and data that are empty.
+        """
+        connection = self._connect()
+        target = f"{path}?{urlencode(query)}" if query else path
+        headers = {**self._headers, "Accept": "text/event-stream", "Last-Event-ID": after}
+        try:
+            connection.request("GET", target, None, headers)
+            response = connection.getresponse()
+            if response.status != http.client.OK:
+                raise self._failure(response.status, self._decoded(response.read()))
+            name = ""
+            while line := response.readline():
+                kind, _, value = line.decode().rstrip("\n").partition(": ")
+                if kind == "event":
+                    name = value
+                elif kind == "data":
+                    yield name, json.loads(value)
+                elif line.startswith(b":"):
+                    yield "", {}
+        except (OSError, http.client.HTTPException) as error:
+            raise self._away(error) from error
+        finally:
+            connection.close()
+
+    def _away(self, error: Exception) -> Unreachable:
+        said = str(error) or type(error).__name__
+        return Unreachable(f"no answer from {self._where}: {said}; is 'mapsys run' running there?")
 
     def _decoded(self, body: bytes) -> dict[str, Any]:
         try:

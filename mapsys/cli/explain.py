@@ -10,6 +10,7 @@ from mapsys.cli.api import Api, api, api_options, quoted
 from mapsys.cli.exits import ExitCode, NotFound
 from mapsys.cli.locators import locators, mover
 from mapsys.cli.output import Column, Item, field, output_option, print_item, printable
+from mapsys.cli.watch import watch_option
 
 
 def _answer(item: Item) -> list[str]:
@@ -82,6 +83,7 @@ REFUSAL_ROWS = (
 )
 @api_options
 @output_option
+@watch_option
 def explain(
     *,
     eid: str | None,

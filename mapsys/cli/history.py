@@ -11,6 +11,7 @@ from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.exits import ExitCode
 from mapsys.cli.locators import mover
 from mapsys.cli.output import Column, Item, field, output_option, print_items
+from mapsys.cli.watch import watch_option
 
 LIMIT_DEFAULT = 100
 
@@ -54,6 +55,7 @@ COLUMNS = (
 )
 @api_options
 @output_option
+@watch_option
 def history(
     *, eid: str, instance_id: int, limit: int, state: Path | None, url: str | None, output: str
 ) -> None:

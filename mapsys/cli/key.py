@@ -8,6 +8,7 @@ import click
 
 from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.output import Column, Item, field, output_option, print_items
+from mapsys.cli.watch import watch_option
 
 
 def _last_used(item: Item) -> list[str]:
@@ -35,6 +36,7 @@ def key() -> None:
 @click.argument("site")
 @api_options
 @output_option
+@watch_option
 def list_keys(*, site: str, state: Path | None, url: str | None, output: str) -> None:
     """Show the keys of SITE: algorithms, validity, last use; never a secret."""
     found = api(state, url).get(f"/api/v1/sites/{quoted(site)}/keys")

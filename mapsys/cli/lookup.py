@@ -10,6 +10,7 @@ from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.exits import ExitCode
 from mapsys.cli.locators import locators
 from mapsys.cli.output import Column, Item, field, output_option, print_item
+from mapsys.cli.watch import watch_option
 
 
 def _record(item: Item) -> str | None:
@@ -52,6 +53,7 @@ ROWS = (
 )
 @api_options
 @output_option
+@watch_option
 def lookup(*, eid: str, instance_id: int, state: Path | None, url: str | None, output: str) -> None:
     """Show what a Map-Request for EID meets; exit code 3 when nothing is registered."""
     query = {"instance-id": str(instance_id)}

@@ -9,6 +9,7 @@ import click
 
 from mapsys.cli.api import Api, api, api_options, quoted
 from mapsys.cli.output import Column, Item, field, output_option, print_item, print_items, printable
+from mapsys.cli.watch import watch_option
 
 PATH: Final = "/api/v1/poller"
 
@@ -64,6 +65,7 @@ LINES: Final = (Column("day", field("day")), Column("lines", field("lines")))
 )
 @api_options
 @output_option
+@watch_option
 def poller(
     *,
     what: str,

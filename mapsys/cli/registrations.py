@@ -13,6 +13,7 @@ from mapsys.cli.api import api, api_options
 from mapsys.cli.exits import ExitCode
 from mapsys.cli.locators import locators
 from mapsys.cli.output import Column, field, output_option, print_items
+from mapsys.cli.watch import watch_option
 from mapsys.query_registration_row import REGISTRATION_STATES
 from mapsys.query_rows import MATCHES
 
@@ -63,6 +64,7 @@ COLUMNS = (
 @click.option("--all", "everything", is_flag=True, help="Show all of them, whatever --limit says.")
 @api_options
 @output_option
+@watch_option
 def registrations(
     *,
     site: str | None,

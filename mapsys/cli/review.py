@@ -9,6 +9,7 @@ import click
 
 from mapsys.cli.api import api, api_options
 from mapsys.cli.output import Column, Item, field, output_option, print_items
+from mapsys.cli.watch import watch_option
 
 
 def place(item: Item) -> str:
@@ -31,6 +32,7 @@ COLUMNS: Final = (
 @click.command()
 @api_options
 @output_option
+@watch_option
 def review(*, state: Path | None, url: str | None, output: str) -> None:
     """Show what may not be wise in the configuration in effect and in its host."""
     print_items(output, COLUMNS, api(state, url).items("/api/v1/review", {}))

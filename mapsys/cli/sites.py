@@ -8,6 +8,7 @@ import click
 
 from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.output import Column, Item, field, output_option, print_item, print_items
+from mapsys.cli.watch import watch_option
 
 
 def _eid(item: Item) -> str:
@@ -48,6 +49,7 @@ ROWS = (*COLUMNS[:3], Column("key-ids", field("key_ids")), *COLUMNS[3:])
 @click.argument("name", required=False)
 @api_options
 @output_option
+@watch_option
 def sites(*, name: str | None, state: Path | None, url: str | None, output: str) -> None:
     """Show the configured sites, or one of them."""
     daemon = api(state, url)

@@ -9,11 +9,11 @@ import click
 from mapsys.cli.api import api, api_options
 from mapsys.cli.exits import ExitCode
 from mapsys.cli.output import Column, Item, field, output_option, print_item
+from mapsys.cli.watch import watch_option
 
 ROWS = (
     Column("node", field("node")),
     Column("version", field("version")),
-    Column("engine", lambda item: f"{item['engine']}: {item['engine_reason']}"),
     Column("engine", lambda item: f"{item['engine']}: {item['engine_reason']}"),
     Column("ready", field("ready")),
     Column("not ready", field("not_ready")),
@@ -36,6 +36,7 @@ ROWS = (
 @click.command()
 @api_options
 @output_option
+@watch_option
 def status(*, state: Path | None, url: str | None, output: str) -> None:
     """Show how the daemon is; exit code 1 when it is not ready."""
     answer = api(state, url).get("/api/v1/status")

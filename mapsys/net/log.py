@@ -84,6 +84,8 @@ class Event(StrEnum):
     """Something of the ALT failed and is dealt with: instance_id, kind, problem."""
     ALT_ORDER = "alt-order"
     """An operator began an operation: kind, names, instance_id, by (user id)."""
+    SUMMARY = "summary"
+    """Every half an hour: sites, registrations, received, refused (since the start)."""
     RECORDING = "recording"
     """Every control message is written down: file."""
     RECORDING_ENDED = "recording-ended"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mapsys.query_review_rows import FindingRow
 from tests.http.node import Node
 from tests.http.process import HttpProcess, http_process
 from tests.http.registered import register
@@ -25,6 +26,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         register(running, "198.18.1.0/24", "198.18.1.128/25", "[100]2001:db8:e001::/48")
         register(running, '"printer"', "02:00:00:00:00:01")
         register(running, "198.18.5.0/24", "198.18.1.0/24")
+        running.findings.append(
+            FindingRow("key-short", "warning", "a.yaml", 7, 9, "sites[0]", "short", "Make another.")
+        )
         yield running
 
 

@@ -25,6 +25,13 @@ COMMANDS = [
     ["sites", "site-one"],
     ["registrations"],
     ["lookup", "198.18.1.1"],
+    ["explain", "198.18.1.1"],
+    ["history", "198.18.1.1"],
+    ["key", "list", "site-one"],
+    ["review"],
+    ["events"],
+    ["changes"],
+    ["reload", "--dry-run"],
 ]
 
 

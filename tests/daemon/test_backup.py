@@ -23,13 +23,15 @@ def run(*arguments: str | Path) -> Result:
 
 
 def test_a_backup_brings_back_registrations_and_nonces(node: Node, tmp_path: Path) -> None:
+    text = node.config.read_text().replace("rate-limits: off", "rate-limits: off, replay: strict")
+    node.config.write_text(text)
     started(node)
     copy = tmp_path / "copy.tar.gz"
     with xtr(node.address) as site:
+        recorded = site.register("198.18.1.200/32")
+        assert site.hears() is not None
         for prefix in PREFIXES[:10]:
             site.registers(prefix)
-        signed = site.register("198.18.1.200/32")
-        assert site.hears() is not None
         for prefix in PREFIXES[10:]:
             site.register(prefix)  # while it is copied
         taken = run("backup", copy, "--state", node.state)
@@ -56,8 +58,7 @@ def test_a_backup_brings_back_registrations_and_nonces(node: Node, tmp_path: Pat
             assert reply.records[0].rlocs
         while site.hears(0.2):
             pass
-        site.socket.sendto(signed, site.server)
-        site.register("198.18.1.201/32")
+        site.socket.sendto(recorded, site.server)
         assert node.wait_for("message-dropped")["reason"] == "replayed"
 
 

@@ -183,10 +183,10 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
         ConfigSource(path).load()
 
 
-def told(config: Config, *hosts: str, terminal: bool = True) -> str:
+def told(config: Config, *hosts: str) -> str:
     listening = [Listening(Endpoint(host, 4342), 4 << 20, 0) for host in hosts]
     choice = EngineChoice("pure", "the configuration asks for it")
-    return banner(config, choice, listening, 12, terminal=terminal)
+    return banner(config, choice, listening, 12, Path("/etc/mapsys/mapsys.yaml"))
 
 
 def test_the_banner_says_what_is_there_and_what_to_type(tmp_path: Path) -> None:
@@ -197,25 +197,14 @@ def test_the_banner_says_what_is_there_and_what_to_type(tmp_path: Path) -> None:
         "UDP [::1]:4342",
         "http://127.0.0.1:8042/",
         "12 registrations restored",
-        "register 198.18.1.0/24 -m 127.0.0.1:4342 --key-id 1",
+        "register 198.18.1.0/24 -m 127.0.0.1:4342 --config /etc/mapsys/mapsys.yaml",
         "lig 198.18.1.1 -m 127.0.0.1:4342",
         "sites --state /var/lib/mapsys",
     ):
         assert part in text
 
 
-def test_a_secret_is_shown_on_a_laboratorys_terminal_only(tmp_path: Path) -> None:
+def test_the_banner_shows_no_secret(tmp_path: Path) -> None:
     config = loaded(tmp_path)
-    assert "SECRET=plain-secret " in told(config, "127.0.0.1", "::1")
-    assert "plain-secret" not in told(config, "127.0.0.1", "::1", terminal=False)
-    assert "plain-secret" not in told(config, "127.0.0.1", "192.0.2.1")
-
-
-def test_a_secret_in_a_file_is_named_by_the_file(tmp_path: Path) -> None:
-    key = tmp_path / "plain.key"
-    key.write_text("plain-secret", encoding="utf-8")
-    key.chmod(0o600)
-    text = FULL.replace("secret: plain-secret", f"secret-file: {key}")
-    shown = told(loaded(tmp_path, text), "127.0.0.1")
-    assert f"--secret-file {key}" in shown
-    assert "plain-secret" not in shown
+    assert "plain-secret" not in told(config, "127.0.0.1", "::1")
+    assert "plain-secret" not in told(config, "192.0.2.1")
