@@ -99,8 +99,11 @@ def cases(ports: list[int], key: Key, seconds: float) -> list[Case]:
     ]
 
 
-def configuration(folder: Path, port: int) -> Path:
-    """A Map-Server and Map-Resolver with one site, without rate limits."""
+def configuration(folder: Path, port: int, engine: str) -> Path:
+    """A Map-Server and Map-Resolver with one site, without rate limits.
+
+    engine: "auto", "native" or "pure".
+    """
     secret = folder / "site.key"
     secret.write_text(_SECRET, encoding="ascii")
     secret.chmod(0o600)
@@ -108,6 +111,7 @@ def configuration(folder: Path, port: int) -> Path:
     path.write_text(
         f"""\
 node: benchmark
+engine: {engine}
 state: {folder / "state"}
 control: {{listen: ["{processes.HOST}:{port}"]}}
 authority: [{{prefix: {SITE_PREFIX}}}]
@@ -208,15 +212,18 @@ def table(rows: list[dict[str, Any]], rounds: int, seconds: float) -> str:
     return "\n".join(lines)
 
 
-def run(rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """All cases, round by round. Raises SystemExit with a sentence where it cannot go on."""
+def run(rounds: int, seconds: float, engine: str) -> list[dict[str, Any]]:
+    """All cases, round by round, of one engine.
+
+    Raises SystemExit with a sentence where it cannot go on.
+    """
     with tempfile.TemporaryDirectory(prefix="mapsys-bench-") as name:
         folder = Path(name)
         generator = processes.compiled("generator", folder)
         echo = processes.compiled("echo", folder)
         server_port, *ports = processes.free_udp_ports(1 + FLOWS)
         key = Key(_SECRET.encode())
-        config = configuration(folder, server_port)
+        config = configuration(folder, server_port, engine)
         packets = folder / "packets"
         with (
             processes.echo(echo, folder) as floor,
@@ -248,9 +255,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9, help="how often each case runs")
     parser.add_argument("--seconds", type=float, default=0.5, help="how long each run takes")
     parser.add_argument("--quick", action="store_true", help="5 rounds of 0.25 s: half a minute")
+    parser.add_argument(
+        "--engine", choices=("auto", "native", "pure"), default="auto", help="which one is measured"
+    )
     options = parser.parse_args()
     rounds, seconds = (5, 0.25) if options.quick else (options.rounds, options.seconds)
-    rows = run(rounds, seconds)
+    rows = run(rounds, seconds, options.engine)
     print(table(rows, rounds, seconds))
     print()
     print(json.dumps(rows, indent=2))
