@@ -299,10 +299,12 @@ class Daemon:
         self._shell.subscribe(self._view.events.observe)
         self._shell.subscribe(self._effect_log.observe)
         self._listen(self._config)
-        _give_up_privileges()
         if self._config.http is not None:
             require_usable(self._config.http)
             require_free_tcp(self._config.http.listen, "http.listen", self._source)
+            if (metrics := self._config.http.metrics) is not None:
+                require_free_tcp(metrics.listen, "http.metrics.listen", self._source)
+        _give_up_privileges()
         try:
             self._query = await query.serve(self._config.state / query.SOCKET_NAME, self._view)
         except OSError as error:

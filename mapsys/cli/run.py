@@ -59,6 +59,11 @@ def _endpoint(text: str) -> Endpoint:
     metavar="FILE",
     help="Write every control message received to a new file, to look into a fault.",
 )
+@click.option(
+    "--core-dumps",
+    is_flag=True,
+    help="Let a crash leave a core dump, which holds the secrets of all sites.",
+)
 def run(
     *,
     path: Path,
@@ -66,6 +71,7 @@ def run(
     listen: tuple[Endpoint, ...],
     http: Endpoint | None,
     record: Path | None,
+    core_dumps: bool,
 ) -> None:
     """Run a node with the roles whose sections the configuration has.
 
@@ -76,7 +82,7 @@ def run(
     configuration with faults, all of which are printed.
     """
     try:
-        run_daemon(ConfigSource(path, state, listen, http), record)
+        run_daemon(ConfigSource(path, state, listen, http), record, core_dumps=core_dumps)
     except ConfigError as error:
         for fault in error.faults:
             click.echo(str(fault), err=True)

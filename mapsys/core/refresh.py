@@ -65,6 +65,7 @@ def refresher(
     take_budget, note_use = budgets.take_register, key_uses.note
     touch, supersede, is_superseded = store.touch, store.supersede, store.is_superseded
     refreshed = Refreshed(site_name, len(held))
+    has_another_mac = key.next is not None or site.records_only_mac
     # Nothing parsed is kept alive by what follows.
     del register, who
 
@@ -76,7 +77,10 @@ def refresher(
         tail = data[4:_AUTHENTICATION_OFFSET] + zero_mac + data[mac_end:]
         good = compare_digest(mac_of(data[:4] + tail), mac) if mac_good is None else mac_good
         if not good:
-            return None
+            # The core would compute the same MAC again, unless there is another to try.
+            if has_another_mac:
+                return None
+            return [Dropped(source, MESSAGE, Drop.AUTHENTICATION_FAILED, site_name)]
         if not take_budget(site_name, site.register_rate, now):
             return [Dropped(source, MESSAGE, Drop.RATE_LIMITED, site_name)]
         digest = (mac + data[_NONCE])[:DIGEST_OCTETS]

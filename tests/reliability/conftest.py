@@ -1,0 +1,7 @@
+"""The node of each test."""
+
+from __future__ import annotations
+
+from tests.daemon.conftest import node
+
+__all__ = ["node"]

@@ -1,0 +1,148 @@
+"""Garbage on the control port: the daemon goes on serving, and does not grow."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from dataclasses import dataclass
+
+from mapsys.wire.map_notify import MapNotify
+from tests.daemon.node import Node
+from tests.reliability.load import (
+    Peer,
+    configure,
+    peer,
+    register_octets,
+    request_octets,
+    resident_kib,
+)
+
+GARBAGE_HOST = "127.66.0.{}"
+WARM_UP = 20_000
+BETWEEN_LOOKS = 500
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
+"""Pauses before an unacknowledged Map-Register is sent again (RFC 9301, 5.7 doubles them)."""
+
+
+def mutated(choice: random.Random) -> bytes:
+    """A valid message, spoiled: cut, bits flipped, a lying count or length, or mere noise."""
+    kind = choice.randrange(5)
+    if kind == 0:
+        return choice.randbytes(choice.randrange(0, 200))
+    if choice.random() < 0.5:
+        data = bytearray(register_octets(choice.getrandbits(64), "198.18.1.0/24", "192.0.2.1"))
+    else:
+        data = bytearray(request_octets(choice.getrandbits(64), "198.18.1.1", ("127.0.0.9", 9)))
+    if kind == 1:
+        return bytes(data[: choice.randrange(len(data))])
+    for _ in range(choice.randrange(1, 4)):
+        data[choice.randrange(len(data))] ^= 1 << choice.randrange(8)
+    if kind == 2:
+        data[choice.randrange(min(16, len(data)))] = choice.choice((0, 1, 0x7F, 0x80, 0xFF))
+    return bytes(data) + (choice.randbytes(3) if kind == 3 else b"")
+
+
+@dataclass
+class Garbage:
+    """What came of malformed datagrams."""
+
+    sent: int
+    grown_kib: int
+    served: int
+    faults: int
+
+
+def malformed(node: Node, count: int, seed: int) -> Garbage:
+    """Send so many malformed datagrams; every few hundred, a question has to be answered."""
+    choice = random.Random(seed)
+    configure(node, (("site-one", "198.18.1.0/24"), ("site-two", "198.18.2.0/24")))
+    node.start()
+    assert node.process is not None
+    noisy = [_bound(GARBAGE_HOST.format(number)) for number in range(1, 21)]
+    served, before = 0, 0
+    with peer(node.address) as site:
+        site.register("198.18.2.1/32", "192.0.2.7")
+        assert isinstance(site.hear(20.0), MapNotify)
+        for number in range(count):
+            noisy[number % len(noisy)].sendto(mutated(choice), node.address)
+            if number % BETWEEN_LOOKS == 0:
+                assert site.lookup(["198.18.2.1"]) == {"198.18.2.1": "192.0.2.7"}
+                served += 1
+            if number == min(WARM_UP, count // 2):
+                before = resident_kib(node.process.pid)
+        assert site.lookup(["198.18.2.1"]) == {"198.18.2.1": "192.0.2.7"}
+    grown = resident_kib(node.process.pid) - before
+    faults = len(node.named("fault"))
+    for one in noisy:
+        one.close()
+    node.stop()
+    return Garbage(count, grown, served, faults)
+
+
+def _bound(host: str) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((host, 0))
+    return made
+
+
+@dataclass
+class Flood:
+    """What came of a flood."""
+
+    garbage: int
+    sites: int
+    lost: int
+
+
+def flood(node: Node, seconds: float, sites: int, seed: int) -> Flood:
+    """Sites register and retransmit beside a flood; lost is who is not registered at its end."""
+    prefixes = [f"198.18.{n // 250}.{n % 250}/32" for n in range(sites)]
+    configure(node, tuple((f"s{n}", prefix) for n, prefix in enumerate(prefixes)))
+    node.start()
+    stop, sent = threading.Event(), [0]
+    noise = threading.Thread(target=_noise, args=(node, stop, sent, seed))
+    noise.start()
+    try:
+        with peer(node.address, "127.10.0.1") as site:
+            acknowledged = _register_all(site, prefixes, seconds)
+    finally:
+        stop.set()
+        noise.join()
+    node.stop()
+    return Flood(sent[0], sites, sites - len(acknowledged))
+
+
+def _noise(node: Node, stop: threading.Event, sent: list[int], seed: int) -> None:
+    choice = random.Random(seed)
+    pool = [mutated(choice) for _ in range(2_000)]
+    noisy = [_bound(GARBAGE_HOST.format(number)) for number in range(1, 101)]
+    while not stop.is_set():
+        for number in range(200):
+            noisy[number % len(noisy)].sendto(choice.choice(pool), node.address)
+        sent[0] += 200
+        time.sleep(0.002)
+    for one in noisy:
+        one.close()
+
+
+def _register_all(site: Peer, prefixes: list[str], seconds: float) -> set[str]:
+    """Every site registers, and sends again what is not acknowledged, until the time is over."""
+    end = time.monotonic() + seconds
+    due = [(0.0, 0, prefix) for prefix in prefixes]
+    waiting: dict[int, str] = {}
+    acknowledged: set[str] = set()
+    while time.monotonic() < end:
+        now = time.monotonic()
+        due.sort(key=lambda one: one[0])
+        while due and due[0][0] <= now:
+            _, tries, prefix = due.pop(0)
+            if prefix in acknowledged:
+                continue
+            waiting[site.register(prefix, "127.10.0.1")] = prefix
+            due.append((now + RETRY_SECONDS[min(tries, 3)], tries + 1, prefix))
+        while (heard := site.hear(0.005)) is not None:
+            if isinstance(heard, MapNotify) and heard.nonce in waiting:
+                acknowledged.add(waiting.pop(heard.nonce))
+    return acknowledged
