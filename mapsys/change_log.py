@@ -22,6 +22,9 @@ one counts as damaged."""
 FRAME_LIMIT: Final = 1 << 20
 """Octets after which the next change begins a new frame; a frame is at most a quarter longer."""
 
+TIME_LIMIT_SECONDS: Final = 2.0**40
+"""No clock here says more; a deadline beyond it is damage."""
+
 _FRAME: Final = struct.Struct(">BII")
 """Version, octets of changes, CRC-32 of them."""
 
@@ -294,20 +297,20 @@ def read_changes(octets: bytes) -> Iterator[Change]:
     for frame in list(frames(octets)):
         offset = _FRAME.size
         while offset < len(frame):
-            change, offset = _next(frame, offset)
+            change, offset = read_change(frame, offset)
             yield change
 
 
 def unpack(packed: bytes) -> Change:
     """The one change that :func:`pack` made these octets of. Raises ValueError."""
-    change, end = _next(packed, 0)
+    change, end = read_change(packed, 0)
     if end != len(packed):
         raise ValueError("octets follow a packed change")
     return change
 
 
-def _next(octets: bytes, offset: int) -> tuple[Change, int]:
-    """The change at an offset, and the offset after it."""
+def read_change(octets: bytes, offset: int) -> tuple[Change, int]:
+    """The change at an offset, and the offset after it. Raises ValueError."""
     try:
         change, end = _unpack(octets, offset)
     except (struct.error, IndexError) as error:
@@ -317,17 +320,25 @@ def _next(octets: bytes, offset: int) -> tuple[Change, int]:
     return change, end
 
 
+def _refuse_no_time(seconds: float) -> None:
+    """Raises ValueError for what no clock says: not a number, infinite, beyond any uptime."""
+    if not abs(seconds) < TIME_LIMIT_SECONDS:
+        raise ValueError(f"a packed change names the time {seconds}")
+
+
 def _unpack(octets: bytes, offset: int) -> tuple[Change, int]:
     kind = octets[offset : offset + 1]
     offset += 1
     match kind:
         case b"t":
             deadline, digest, size = _TOUCH.unpack_from(octets, offset)
+            _refuse_no_time(deadline)
             eid, start = EidPrefix.unpack(octets, offset + _TOUCH.size)
             end = start + size
             return Touch(eid, octets[start:end], deadline, digest), end
         case b"p":
             deadline, digest, *sizes = _PUT.unpack_from(octets, offset)
+            _refuse_no_time(deadline)
             eid, start = EidPrefix.unpack(octets, offset + _PUT.size)
             registrant = start + sizes[0]
             record = registrant + sizes[1]
@@ -344,6 +355,7 @@ def _unpack(octets: bytes, offset: int) -> tuple[Change, int]:
             ), end
         case b"s":
             digest, until = _SUPERSEDE.unpack_from(octets, offset)
+            _refuse_no_time(until)
             return Supersede(digest, until), offset + _SUPERSEDE.size
         case b"n":
             nonce, size = _RAISE.unpack_from(octets, offset)
@@ -375,6 +387,7 @@ def _unpack_subscription(kind: bytes, octets: bytes, offset: int) -> tuple[Chang
     match kind:
         case b"u":
             deadline, nonce, *sizes = _SUBSCRIBE.unpack_from(octets, offset)
+            _refuse_no_time(deadline)
             eid, start = EidPrefix.unpack(octets, offset + _SUBSCRIBE.size)
             middle = start + sizes[0]
             end = middle + sizes[1]

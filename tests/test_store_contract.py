@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from mapsys.change_log import ChangeLog, Put, pack, read_changes
 from mapsys.eid import EidPrefix, Family
 from mapsys.store import Registration, Store
 from mapsys.subscriptions import Subscription
@@ -385,6 +386,19 @@ def test_every_damaged_octet_and_every_cut_is_refused_before_anything_changes(
         if position:
             with pytest.raises(ValueError, match="packed changes"):
                 copy.apply(changes[:position], 0.0)
+
+
+@pytest.mark.parametrize("deadline", [float("nan"), float("inf"), -float("inf"), 1e300])
+def test_a_deadline_that_no_clock_says_is_refused(store: Store, deadline: float) -> None:
+    put(store)
+    packed = next(read_changes(store.take_changes()[1]))
+    assert isinstance(packed, Put)
+    log = ChangeLog()
+    log.append(pack(packed._replace(deadline=deadline)))
+    copy = type(store)()
+    with pytest.raises(ValueError, match="packed change"):
+        copy.apply(log.take(), 0.0)
+    assert len(copy) == 0
 
 
 def test_a_field_that_no_datagram_can_hold_is_refused(store: Store) -> None:
