@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mapsys.config.model import ClientConfig, Http, TokenConfig
 from mapsys.http.access import ACCESS_NAME, Access, Person, write_access
-from mapsys.http.route import Role
+from mapsys.http.role import Role
 from mapsys.http.tls import tls_context
 from mapsys.start_error import StartError
 

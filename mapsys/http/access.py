@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from mapsys.http.route import Role
+from mapsys.http.role import Role
 
 ACCESS_NAME: Final = "http-access.json"
 

@@ -6,10 +6,11 @@ from typing import Final
 
 import msgspec
 
-from mapsys.http import alt, alt_views
+from mapsys.http import alt, alt_topology, alt_views
 from mapsys.http.formats import LIST_MEDIA
 from mapsys.http.problem import Problem
-from mapsys.http.route import EID, INSTANCE_ID, PAGING, Role, Route
+from mapsys.http.role import Role
+from mapsys.http.route import EID, INSTANCE_ID, PAGING, Route
 from mapsys.query_alt_rows import AltList
 
 _LISTS: Final[tuple[tuple[AltList, str, type[msgspec.Struct]], ...]] = (

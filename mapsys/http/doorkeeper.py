@@ -12,7 +12,8 @@ from aiohttp import web
 
 from mapsys.http.access import Access, Person
 from mapsys.http.problem import Problem, ProblemError
-from mapsys.http.route import Role, Route
+from mapsys.http.role import Role
+from mapsys.http.route import Route
 
 LOCALHOST: Final = "localhost"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +17,7 @@ from mapsys.eid import MAX_INSTANCE_ID
 from mapsys.http.formats import JSON
 from mapsys.http.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from mapsys.http.problem import Problem
+from mapsys.http.role import Role
 from mapsys.poller.results import Flag
 from mapsys.query_registration_row import REGISTRATION_STATES
 from mapsys.query_rows import MATCHES
@@ -26,14 +26,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 HTML: Final = "text/html"
 TEXT: Final = "text/plain"
-
-
-class Role(IntEnum):
-    """What somebody may do; each role may do what those below it may."""
-
-    READ = 1
-    OPERATE = 2
-    ADMIN = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from mapsys.http.explain_views import ExplainView, HistoryView
 from mapsys.http.formats import JSON, LIST_MEDIA
 from mapsys.http.page_routes import PAGE
 from mapsys.http.problem import Problem
+from mapsys.http.role import Role
 from mapsys.http.route import (
     CURSOR,
     DAY,
@@ -38,7 +39,6 @@ from mapsys.http.route import (
     SITE,
     STATE,
     TEXT,
-    Role,
     XTR_ID,
     Route,
 )

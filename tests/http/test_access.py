@@ -20,7 +20,8 @@ from mapsys.cli.main import cli
 from mapsys.config.load import load
 from mapsys.config.model import Config
 from mapsys.http.access import ACCESS_NAME
-from mapsys.http.route import Role, Route
+from mapsys.http.role import Role
+from mapsys.http.route import Route
 from mapsys.http.routes import ROUTES
 from mapsys.http_access import hand_over
 from tests.http.authority import Authority

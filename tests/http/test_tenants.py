@@ -11,7 +11,7 @@ import pytest
 from mapsys.core.site import EidRule, LispSite, SiteKey
 from mapsys.eid import EidPrefix
 from mapsys.http.access import ACCESS_NAME, Access, Person, write_access
-from mapsys.http.route import Role
+from mapsys.http.role import Role
 from mapsys.wire.auth import Key
 from tests.http.node import Node
 from tests.http.process import Reply, http_process
