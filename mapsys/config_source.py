@@ -45,7 +45,7 @@ class ConfigSource:
             "http.listen": ("--http", self.http is not None),
             "state": ("--state", self.state is not None),
         }
-        option, is_given = options[key]
+        option, is_given = options.get(key, ("", False))
         return option if is_given else f"{key} in {self.path}"
 
 

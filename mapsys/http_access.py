@@ -28,9 +28,10 @@ def require_usable(http: Http) -> None:
 
 def _access(http: Http) -> Access:
     tls = http.tls
+    metrics = None if http.metrics is None else (http.metrics.listen.host, http.metrics.listen.port)
     tokens = [_person(one, one.hash.removeprefix("sha256:")) for one in http.tokens]
     if tls is None:
-        return Access(tokens=tokens, names=list(http.names))
+        return Access(tokens=tokens, names=list(http.names), metrics=metrics)
     return Access(
         tokens=tokens,
         clients=[_person(one, one.name) for one in tls.clients],
@@ -38,6 +39,7 @@ def _access(http: Http) -> Access:
         certificate=str(tls.certificate),
         key=str(tls.key),
         client_ca=None if tls.client_ca is None else str(tls.client_ca),
+        metrics=metrics,
     )
 
 

@@ -51,6 +51,8 @@ def _check_tls(value: Value, tls: model.TlsConfig) -> None:
 
 
 def _check(value: Value, http: model.Http) -> None:
+    if http.metrics is not None and http.metrics.listen.port == http.listen.port:
+        value.at("metrics", "listen").fault("http.listen has this port; take another one")
     _check_people(value, "tokens", http.tokens)
     for number, token in enumerate(http.tokens):
         if token.hash in [one.hash for one in http.tokens[:number]]:
@@ -94,6 +96,12 @@ TLS: Final = Record(
     check=_check_tls,
 )
 
+METRICS_LISTENER: Final = Record(
+    model.MetricsListener,
+    "an address for scrapers, as in {listen: 127.0.0.1:9342}",
+    Field("listen", EndpointText()),
+)
+
 HTTP: Final = Record(
     model.Http,
     "the address of the status interface, as in {listen: 127.0.0.1:8042}",
@@ -102,5 +110,6 @@ HTTP: Final = Record(
     Field("tokens", ListOf(TOKEN, name="tokens"), default=()),
     Field("names", ListOf(HOST_NAME, name="host names"), default=()),
     Field("unprotected", Boolean(), default=False),
+    Field("metrics", METRICS_LISTENER, default=None),
     check=_check,
 )

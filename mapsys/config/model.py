@@ -156,11 +156,19 @@ class TlsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsListener:
+    """A TCP address for scrapers."""
+
+    listen: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
 class Http:
     """The TCP side of the status interface; the Unix socket is there without it.
 
     names: host names it is reached by, besides addresses and localhost.
     unprotected: beyond loopback without TLS, or without asking who it is, on purpose.
+    metrics: where metrics and readiness alone are told to anyone, without TLS.
     """
 
     listen: Endpoint
@@ -168,6 +176,7 @@ class Http:
     tokens: tuple[TokenConfig, ...] = ()
     names: tuple[str, ...] = ()
     unprotected: bool = False
+    metrics: MetricsListener | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Final
 
 from alt.config import warnings as alt_warnings
@@ -66,6 +67,12 @@ def _http(value: Value, http: Http) -> Iterator[Finding]:
             yield found(
                 "metrics-open", value.at("listen"), "anybody who gets here may read /metrics"
             )
+    if http.metrics is not None and not ip_address(http.metrics.listen.host).is_loopback:
+        yield found(
+            "metrics-open",
+            value.at("metrics", "listen"),
+            "anybody who gets here may read /metrics, and nothing is encrypted",
+        )
     if http.tls is not None and is_readable_by_others(http.tls.key):
         yield found(
             "secret-readable",

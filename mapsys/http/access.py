@@ -33,7 +33,8 @@ class Access(msgspec.Struct, frozen=True):
     """Everything that is asked of whoever comes over TCP.
 
     names: host names besides addresses and localhost. certificate, key, client_ca:
-    PEM files; no certificate is no TLS.
+    PEM files; no certificate is no TLS. metrics: host and port at which metrics and
+    readiness alone are told, to anyone.
     """
 
     tokens: list[Person] = []
@@ -42,6 +43,7 @@ class Access(msgspec.Struct, frozen=True):
     certificate: str | None = None
     key: str | None = None
     client_ca: str | None = None
+    metrics: tuple[str, int] | None = None
 
 
 def write_access(path: Path, access: Access) -> None:

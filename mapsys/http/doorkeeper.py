@@ -34,6 +34,9 @@ class Identity:
 UNIX_SOCKET: Final = Identity("unix-socket", Role.ADMIN)
 """Who may open the file may do everything."""
 
+SCRAPED: Final = ("/metrics", "/livez", "/readyz")
+"""What is told at the address for scrapers."""
+
 ANYONE: Final = Identity("anyone", Role.READ)
 """Over TCP where nobody is asked who they are."""
 
@@ -45,6 +48,7 @@ class Doorkeeper:
 
     def __init__(self, access: Access) -> None:
         self._tokens = access.tokens
+        self._metrics = access.metrics
         self._clients = {one.key: one for one in access.clients}
         self._names = {LOCALHOST, *(name.lower() for name in access.names)}
 
@@ -53,6 +57,10 @@ class Doorkeeper:
         if _came_by_unix_socket(request):
             return UNIX_SOCKET
         self._check_host(request)
+        if self._is_scraper(request):
+            if route.path not in SCRAPED:
+                raise ProblemError(Problem.UNKNOWN_RESOURCE, f"only {', '.join(SCRAPED)} are here")
+            return ANYONE
         if route.role is None:
             return ANYONE
         identity = self._identify(request)
@@ -67,6 +75,13 @@ class Doorkeeper:
                 Problem.FORBIDDEN, f"{identity.name} may see its own sites, and not the whole node"
             )
         return identity
+
+    def _is_scraper(self, request: web.Request) -> bool:
+        """Whether it came to the address for scrapers."""
+        transport = request.transport
+        if self._metrics is None or transport is None:
+            return False
+        return bool(transport.get_extra_info("sockname")[1] == self._metrics[1])
 
     def _check_host(self, request: web.Request) -> None:
         """A page of another name that a browser was led here by must not read the answer."""

@@ -47,7 +47,6 @@ class HttpServer:
         Raises OSError with a sentence that names the address or the file at fault.
         """
         context = tls_context(self._access)
-        handshake = None if context is None else HEADER_SECONDS
         await self._runner.setup()
         server = self._runner.server
         assert server is not None
@@ -58,7 +57,10 @@ class HttpServer:
         self._servers.append(
             await loop.create_unix_server(limits.connection, sock=_unix_listener(path))
         )
-        for host, port in listen:
+        own = [(*address, context) for address in listen]
+        if self._access.metrics is not None:
+            own.append((*self._access.metrics, None))
+        for host, port, tls in own:
             try:
                 self._servers.append(
                     await loop.create_server(
@@ -66,8 +68,8 @@ class HttpServer:
                         host,
                         port,
                         backlog=BACKLOG,
-                        ssl=context,
-                        ssl_handshake_timeout=handshake,
+                        ssl=tls,
+                        ssl_handshake_timeout=None if tls is None else HEADER_SECONDS,
                     )
                 )
             except OSError as error:
