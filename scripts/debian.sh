@@ -16,6 +16,7 @@ prometheus             prometheus
 promtool               prometheus
 systemd-analyze        systemd
 gcc                    gcc libc6-dev
+python3-config         python3-dev
 '
 
 PATH=$PATH:/usr/sbin:/sbin

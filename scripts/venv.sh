@@ -29,7 +29,8 @@ find_python() {
 }
 
 # What was installed is named by what decides it; a change installs again.
-wanted="$(cat pyproject.toml constraints.txt | cksum) $(pwd)"
+sources=$(printf '%s\n' mapsys/native/*.p* mapsys/native/*.h | LC_ALL=C sort)
+wanted="$(cat pyproject.toml constraints.txt setup.py $sources | cksum) $(pwd)"
 is_current() { [ "$(cat "$venv/.installed-$1" 2>/dev/null)" = "$wanted" ]; }
 
 if "$venv/bin/python" -c "import pip; $supported" 2>/dev/null; then

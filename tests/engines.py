@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -20,9 +21,10 @@ HAS_NATIVE = choose("auto").engine == "native"
 
 def can_build() -> bool:
     """Whether a C compiler and Python's headers are here."""
-    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    asked = os.environ.get("CC")
+    compilers = (asked.split()[0],) if asked else ("cc", "gcc", "clang")
     header = Path(sysconfig.get_path("include")) / "Python.h"
-    return header.exists() and any(shutil.which(name) for name in (compiler, "cc", "gcc"))
+    return header.exists() and any(shutil.which(name) for name in compilers)
 
 
 def stores() -> list[Callable[[], Store]]:

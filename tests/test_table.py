@@ -185,8 +185,11 @@ class TableMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table: PrefixTable[int] = PrefixTable()
+        self.table: PrefixTable[int] = self.new_table()
         self.oracle = ListTable()
+
+    def new_table(self) -> PrefixTable[int]:
+        return PrefixTable()
 
     @rule(target=known, eid=crowded_prefixes(), value=st.integers(0, 9))
     def put(self, eid: EidPrefix, value: int) -> EidPrefix:

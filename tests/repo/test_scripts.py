@@ -69,7 +69,10 @@ def test_present_environment_is_not_installed_again(tmp_path: Path) -> None:
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "python").symlink_to(sys.executable)
     # The script names what it installed by the files that decide it, and by the place.
-    files = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    names = [ROOT / name for name in ("pyproject.toml", "constraints.txt", "setup.py")]
+    native = ROOT / "mapsys" / "native"
+    names += sorted([*native.glob("*.p*"), *native.glob("*.h")])
+    files = b"".join(name.read_bytes() for name in names)
     checksum = subprocess.run(["cksum"], input=files, capture_output=True, check=True, timeout=10)
     (venv / ".installed-dev").write_text(f"{checksum.stdout.decode().strip()} {ROOT}\n")
     run = shell("venv.sh", VENV=str(venv))
