@@ -1,6 +1,6 @@
 # Each target is one script, so that everything works without make as well.
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-long mutants lab-alt bench bench-quick
+.PHONY: help run test check test-long mutants fuzz lab-alt bench bench-quick
 
 help:
 	@echo "make run          start the demo on loopback (LISTEN=, HTTP=, STATE=, CONFIG=, PYTHON=)"
@@ -8,6 +8,7 @@ help:
 	@echo "make check        format, lint, types and the fast tests"
 	@echo "make test-long    the tests that are too slow for every day"
 	@echo "make mutants      spoil the code in small ways, and expect a test to notice each"
+	@echo "make fuzz         coverage-guided fuzzing, a minute a target (FUZZ= for its options)"
 	@echo "make lab-alt      the ALT pilot network in namespaces, with all it has to show (root)"
 	@echo "make bench        speed against a C echo of the same packets (bench-quick: 30 s)"
 
@@ -25,6 +26,9 @@ test-long:
 
 mutants:
 	@scripts/mutants.sh
+
+fuzz:
+	@scripts/fuzz.sh $(FUZZ)
 
 lab-alt:
 	@scripts/lab_alt.sh

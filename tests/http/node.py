@@ -169,8 +169,6 @@ class Node:
             version="0.1.0",
             engine="pure",
             engine_reason="the configuration asks for it",
-            engine="pure",
-            engine_reason="the configuration asks for it",
             started_at=self.started_at,
             roles=["map-server", "map-resolver", *(["alt"] if self.alt else [])],
             listen=[ListenRow(*self.endpoint, 8_388_608, 425_984, 0)],
