@@ -26,8 +26,9 @@ from mapsys.banner import banner
 from mapsys.config.diff import changes
 from mapsys.config.model import Config, MapServerConfig
 from mapsys.config_source import ConfigSource
-from mapsys.core.effects import Endpoint, Expired
+from mapsys.core.effects import Effect, Endpoint, Expired
 from mapsys.core.engine import Engine, Settings
+from mapsys.core.site import LispSite
 from mapsys.core_setup import settings_of
 from mapsys.daemon_alt import DaemonAlt, tunnel_helper
 from mapsys.daemon_ending import Ending
@@ -53,6 +54,7 @@ from mapsys.net.process_guard import guard_memory
 from mapsys.net.recorder import Recorder
 from mapsys.net.shell import Record, Shell
 from mapsys.nonce_orders import NonceOrders
+from mapsys.provision.sites import ProvisionedSites, provisioned_sites
 from mapsys.query_events_rows import EventKind
 from mapsys.query_life_rows import ReloadOrder, ReloadRow, StopOrder, StopRow
 from mapsys.start_error import StartError, cannot_listen, require_free_tcp
@@ -80,7 +82,11 @@ def run(source: ConfigSource, record: Path | None = None, *, core_dumps: bool = 
     choice = choose(config.engine)
     # First of all, while there is no thread yet that could keep a capability.
     guard_memory(core_dumps=core_dumps)
-    with tunnel_helper(config) as helper, _journal(config) as journal:
+    with (
+        tunnel_helper(config) as helper,
+        _journal(config) as journal,
+        provisioned_sites(config, log) as provisioned,
+    ):
         store = new_store(choice)
         journal.load_into(store)
         for finding in journal.findings:
@@ -95,6 +101,7 @@ def run(source: ConfigSource, record: Path | None = None, *, core_dumps: bool = 
                     store,
                     log,
                     choice=choice,
+                    provisioned=provisioned,
                     record=note,
                     helper=helper,
                     inherited=inherited,
@@ -169,6 +176,7 @@ async def _serve(
     log: Logger,
     *,
     choice: EngineChoice,
+    provisioned: ProvisionedSites,
     record: Record | None,
     helper: TunnelHelper | None,
     inherited: Mapping[Endpoint, socket.socket],
@@ -181,6 +189,7 @@ async def _serve(
         store,
         log,
         choice=choice,
+        provisioned=provisioned,
         record=record,
         helper=helper,
         inherited=inherited,
@@ -204,6 +213,7 @@ class Daemon:
         log: Logger,
         *,
         choice: EngineChoice,
+        provisioned: ProvisionedSites,
         record: Record | None = None,
         helper: TunnelHelper | None = None,
         inherited: Mapping[Endpoint, socket.socket] | None = None,
@@ -212,13 +222,14 @@ class Daemon:
         self._config = config
         self._store = store
         self._choice = choice
+        self._provisioned = provisioned
         self._log = log
         self._notify = NotifySocket()
         self._restored = len(store)
-        self._alt = DaemonAlt(config, helper, log, load=source.load, take_over=self._take_over)
+        self._alt = DaemonAlt(config, helper, log, load=self._load, take_over=self._take_over)
         self._engine = Engine(
             store,
-            _settings(config),
+            self._settings(config),
             lambda: secrets.randbits(64),
             has_alt=self._alt.has_alt,
             also_known=[self._alt],
@@ -264,7 +275,9 @@ class Daemon:
             nonce_orders=NonceOrders(
                 self._engine, AuditTrail(config.state), log, lambda: self._shell.carry_out(())
             ),
+            provisioned=provisioned,
         )
+        provisioned.attach(self._engine, self._site_changed)
         self._view.use(config)
         self._view.histograms |= {
             "map_request_duration_seconds": self._shell.request_seconds,
@@ -275,6 +288,7 @@ class Daemon:
         self._ending = Ending(lambda: self._config.control.lameduck_seconds)
         self._reloads = Reloads(
             source,
+            self._load,
             self._view,
             log,
             current=lambda: self._config,
@@ -461,8 +475,32 @@ class Daemon:
         except OSError as error:
             raise cannot_listen(error, "udp", "control.listen", self._source) from error
 
+    def _load(self) -> Config:
+        """The files as they are now. Raises ConfigError."""
+        config = self._source.load()
+        self._provisioned.refuse_collisions(config)
+        return config
+
+    def _settings(self, config: Config) -> Settings:
+        """What files and database say together."""
+        everything = self._provisioned.beside(config)
+        return settings_of(everything, config.control.listen, time.time() - time.monotonic())
+
+    def _site_changed(self, name: str, site: LispSite | None, effects: list[Effect]) -> None:
+        """One site of the database is another than before."""
+        self._datapath.forget()
+        self._shell.carry_out(effects)
+        self._view.site_states.put(name, site)
+        self._alt.sites_changed()
+
     async def _take_over(self, config: Config) -> None:
         """Prepare everything that can fail, then swap. Raises StartError, nothing changed."""
+        async with self._provisioned.turn:
+            if faults := self._provisioned.collisions(config):  # with one that came meanwhile
+                raise StartError(str(faults[0]))
+            await self._swap(config)
+
+    async def _swap(self, config: Config) -> None:
         old = self._config
         for key, before, after in (
             ("state", old.state, config.state),
@@ -475,7 +513,7 @@ class Daemon:
         ):
             if before != after:
                 raise StartError(f"{key} changes with a restart only")
-        settings = _settings(config)
+        settings = self._settings(config)
         if config.http is not None:
             require_usable(config.http)
         # The same port at another address is still held by the process that is to end.
@@ -494,6 +532,7 @@ class Daemon:
         self._shell.carry_out(effects)
         self._alt.sites_changed()
         self._config = config
+        self._provisioned.use(config)
         self._view.use(config)
         for line in changes(old, config):
             self._log.info(Event.RELOAD_CHANGE, change=line)
@@ -534,7 +573,3 @@ class _Orders:
         """End, as an operator wants it."""
         self._log.info(Event.STOP_ORDER, by=order.by)
         return StopRow(self._ending.ask(order.lameduck_seconds))
-
-
-def _settings(config: Config) -> Settings:
-    return settings_of(config, config.control.listen, time.time() - time.monotonic())

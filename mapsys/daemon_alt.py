@@ -184,12 +184,12 @@ class DaemonAlt:
         self._trail.append(
             at=round(time.time(), 3),
             what=Event.ALT_ORDER.value,
-            uid=order.uid,
-            pid=order.pid,
+            result="done",
+            **order.by.facts(),
             instance_id=order.instance_id,
             **facts,
         )
-        self._log.info(Event.ALT_ORDER, by=order.uid, instance_id=order.instance_id, **facts)
+        self._log.info(Event.ALT_ORDER, by=order.by.who, instance_id=order.instance_id, **facts)
 
     # Joints.
 

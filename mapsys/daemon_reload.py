@@ -75,6 +75,7 @@ class Reloads:
     def __init__(
         self,
         source: ConfigSource,
+        load: Callable[[], Config],
         view: DaemonView,
         log: Logger,
         *,
@@ -84,8 +85,11 @@ class Reloads:
         notify: NotifySocket,
         summary: Callable[[], str],
     ) -> None:
-        """take_over: raises StartError, nothing changed. turn: that of ALT operations."""
+        """load: the files; raises ConfigError. take_over: raises StartError, nothing
+        changed. turn: that of ALT operations.
+        """
         self._source = source
+        self._load = load
         self._view = view
         self._log = log
         self._current = current
@@ -145,7 +149,9 @@ class Reloads:
         try:
             row = await self._exclusively(confirm_within, by)
         except LifeDeclined as declined:
-            self._refused(str(declined).partition("\n")[0])
+            why = str(declined).partition("\n")[0]
+            self._refused(why)
+            self._note("reload", by, confirm_within, f"refused: {why}")
             raise
         except Exception as error:
             # A bug; the node goes on, and listens to the next order.
@@ -201,7 +207,7 @@ class Reloads:
     async def _read(self) -> Config:
         try:
             # Reading thousands of sites takes a while; datagrams do not wait for it.
-            return await asyncio.to_thread(self._source.load)
+            return await asyncio.to_thread(self._load)
         except ConfigError as error:
             for fault in error.faults:
                 self._log.error(Event.CONFIG_FAULT, fault=str(fault))
@@ -274,10 +280,14 @@ class Reloads:
 
     # Telling
 
-    def _note(self, what: str, by: str, confirm_within: int | None) -> None:
+    def _note(self, what: str, by: str, confirm_within: int | None, result: str = "done") -> None:
         with suppress(OSError):  # the log has it as well
             self._trail.append(
-                at=round(time.time(), 3), what=what, by=by, confirm_within=confirm_within
+                at=round(time.time(), 3),
+                what=what,
+                who=by,
+                result=result,
+                confirm_within=confirm_within,
             )
 
     def _refused(self, why: str) -> None:

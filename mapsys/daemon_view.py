@@ -32,6 +32,7 @@ from mapsys.net.capabilities import effective_capabilities
 from mapsys.net.journal_files import CHANGES_NAME
 from mapsys.net.shell import Shell
 from mapsys.nonce_orders import NonceOrders
+from mapsys.provision.sites import ProvisionedSites
 from mapsys.query_alt import AltSource
 from mapsys.query_config_rows import WARNINGS_LIMIT, ConfigRow
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
@@ -98,6 +99,7 @@ class DaemonView:
         alt: DaemonAlt,
         choice: EngineChoice,
         nonce_orders: NonceOrders,
+        provisioned: ProvisionedSites,
     ) -> None:
         """children_away: names of the child processes that should run and do not."""
         self.store = store
@@ -114,6 +116,7 @@ class DaemonView:
         self._alt = alt
         self._choice = choice
         self._nonce_orders = nonce_orders
+        self.provisioned = provisioned
 
     def use(self, config: Config) -> None:
         """The configuration now in effect."""
@@ -182,7 +185,7 @@ class DaemonView:
         """What the node is told, its sites apart."""
         settings = msgspec.json.encode(shown(self._config))
         warnings = [str(one) for one in self._config.warnings[:WARNINGS_LIMIT]]
-        return ConfigRow(self._config_hash, len(self._config.sites), settings, warnings)
+        return ConfigRow(self._config_hash, len(self._engine.sites), settings, warnings)
 
     def review(self) -> list[FindingRow]:
         """What the review finds, the gravest first."""

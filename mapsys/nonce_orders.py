@@ -37,8 +37,8 @@ class NonceOrders:
             self._trail.append,
             at=round(time.time(), 3),
             what=Event.NONCE_FORGOTTEN.value,
-            uid=order.uid,
-            pid=order.pid,
+            result="done",
+            **order.by.facts(),
             site=order.site,
             key_id=order.key_id,
             xtr_id=xtr_id,
@@ -52,6 +52,6 @@ class NonceOrders:
             key_id=order.key_id,
             xtr_id=xtr_id,
             nonce=nonce,
-            by=order.uid,
+            by=order.by.who,
         )
         return NonceForgotten(nonce)

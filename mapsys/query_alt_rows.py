@@ -9,6 +9,8 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from mapsys.query_requester import Requester
+
 AltList = Literal["peers", "routes", "aggregates", "delegations", "rejected", "tunnels"]
 """The lists that there are of an ALT."""
 
@@ -40,9 +42,8 @@ class AltOrder(msgspec.Struct, frozen=True, tag="alt-order"):
 
     kind: "rehome" of two tunnels (the present one, the new one), or
     "switch-provider" of one site. eid: to probe with (packed); None lets the node
-    choose. wait_seconds: for each thing that others have to do. uid, pid: who gave
-    the order, as the system knows the other end of the Unix socket. Declined with
-    "no-alt" or "order-refused".
+    choose. wait_seconds: for each thing that others have to do. Declined with "no-alt"
+    or "order-refused".
     """
 
     kind: AltOrderKind
@@ -51,8 +52,7 @@ class AltOrder(msgspec.Struct, frozen=True, tag="alt-order"):
     eid: bytes | None
     wait_seconds: int
     dry_run: bool
-    uid: int
-    pid: int
+    by: Requester
 
 
 class AltOperationQuestion(msgspec.Struct, frozen=True, tag="alt-operation"):

@@ -31,6 +31,7 @@ class QueryDeclined(Exception):
     def __init__(self, declined: Declined) -> None:
         super().__init__(declined.detail)
         self.reason = declined.reason
+        self.faults = declined.faults
 
 
 class QueryClient:

@@ -6,7 +6,8 @@ import asyncio
 from typing import Final
 
 LENGTH_OCTETS: Final = 4
-QUESTION_OCTETS_LIMIT: Final = 64 * 1024
+QUESTION_OCTETS_LIMIT: Final = 512 * 1024
+"""The body of a request to the HTTP process fits in twice."""
 ANSWER_OCTETS_LIMIT: Final = 4 * 1024 * 1024
 """A page stops growing at a quarter of this, and one row is at most one UDP payload."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from mapsys.query_requester import Requester
+
 
 class KeysQuestion(msgspec.Struct, frozen=True, tag="keys"):
     """Which keys has a site, and when were they used last?"""
@@ -14,15 +16,13 @@ class KeysQuestion(msgspec.Struct, frozen=True, tag="keys"):
 class ForgetNonce(msgspec.Struct, frozen=True, tag="forget-nonce"):
     """Let an xTR start again with any nonce.
 
-    xtr_id: 16 octets; None for the nonce that xTRs without one share. uid, pid: who
-    gave the order, as the system knows the other end of the Unix socket.
+    xtr_id: 16 octets; None for the nonce that xTRs without one share.
     """
 
     site: str
     key_id: int
     xtr_id: bytes | None
-    uid: int
-    pid: int
+    by: Requester
 
 
 class KeyUseRow(msgspec.Struct, frozen=True):

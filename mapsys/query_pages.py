@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from collections.abc import Mapping as Totals
 from typing import Final, Protocol
 
+import msgspec
+
 from mapsys.core.details import Details
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import LispSite, Place, SiteTable
@@ -63,6 +65,8 @@ from mapsys.query_rows import (
     StatusQuestion,
     StatusRow,
 )
+from mapsys.query_sites import Provisioning, ordered
+from mapsys.query_sites_rows import KeyOrder, SiteOrder
 from mapsys.site_place import registered_place
 from mapsys.site_states import SiteStates
 from mapsys.store import Mapping, Registration, Store
@@ -82,7 +86,7 @@ COUNT_LIMIT: Final = 1_000
 """Prefixes counted for one configured EID-Prefix of a site."""
 
 
-class QuerySource(Explaining, KeySource, Eventful, Overlaid, Living, Protocol):
+class QuerySource(Explaining, KeySource, Eventful, Overlaid, Living, Provisioning, Protocol):
     """The daemon, as the query socket sees it. Every call is short and never waits."""
 
     @property
@@ -173,6 +177,8 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return _review(question, source)
             case ReloadOrder() | StopOrder():
                 return await life_answer(question, source)
+            case SiteOrder() | KeyOrder():
+                return await ordered(question, source)
             case EventsQuestion():
                 return await events(question, source)
             case ChangesQuestion():
@@ -203,7 +209,8 @@ async def _site(question: SiteQuestion, source: QuerySource) -> SiteRow | Declin
     site = source.sites.named(question.name)
     if site is None:
         return Declined("unknown-site", f"no site is called {question.name!r}")
-    return await _site_row(site, source, _Pace())
+    row, origin = await _site_row(site, source, _Pace()), source.provisioned.origin(site.name)
+    return msgspec.structs.replace(row, revision=origin.revision, document=origin.document)
 
 
 def _keys(question: KeysQuestion, source: QuerySource) -> Answer:
@@ -263,6 +270,7 @@ async def _site_row(site: LispSite, source: QuerySource, pace: _Pace) -> SiteRow
         accepted_per_minute=_last_hour(account.accepted_lately, now),
         refused_per_minute=_last_hour(account.refused_lately, now),
         place=_place_row(site.place, "configuration") or _place_row(told, "locator"),
+        stands_at=source.provisioned.place(site.name),
     )
 
 

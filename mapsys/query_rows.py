@@ -34,6 +34,7 @@ from mapsys.query_measures_rows import (
 )
 from mapsys.query_registration_row import RegistrationRow, RegistrationState
 from mapsys.query_review_rows import ReviewPage, ReviewQuestion
+from mapsys.query_sites_rows import KeyOrder, SiteOrder, SiteWritten
 
 PAGE_ROWS_LIMIT: Final = 500
 """Rows in one page at most, whatever was asked for."""
@@ -114,6 +115,8 @@ Question = (
     | ReviewQuestion
     | ReloadOrder
     | StopOrder
+    | SiteOrder
+    | KeyOrder
 )
 
 
@@ -203,6 +206,8 @@ class SiteRow(msgspec.Struct, frozen=True, tag="site"):
     xtrs: how many have a registration, among the registrations that were counted.
     accepted_per_minute, refused_per_minute: of the last 60 minutes, the present one
     last; empty where all are 0.
+    stands_at: in a file; None for one of the database. revision, document: of that, where
+    one site was asked for; JSON without secrets.
     """
 
     name: str
@@ -216,6 +221,9 @@ class SiteRow(msgspec.Struct, frozen=True, tag="site"):
     accepted_per_minute: list[int]
     refused_per_minute: list[int]
     place: PlaceRow | None
+    stands_at: str | None = ""
+    revision: str | None = None
+    document: bytes | None = None
 
 
 class SitesPage(msgspec.Struct, frozen=True, tag="sites"):
@@ -256,10 +264,13 @@ class Declined(msgspec.Struct, frozen=True, tag="declined"):
 
     reason: "malformed-question", "bad-cursor", "unknown-site", "unknown-key", "no-poller",
     "failed", or one of those in ``query_alt`` and ``query_life``.
+    "failed", "invalid-site", or one of those in ``query_alt`` and ``provision.refused``.
+    faults: of an invalid site: JSON pointer, and what is wrong there.
     """
 
     reason: str
     detail: str
+    faults: list[tuple[str, str]] = []
 
 
 Answer = (
@@ -285,5 +296,6 @@ Answer = (
     | ReviewPage
     | ReloadRow
     | StopRow
+    | SiteWritten
     | Declined
 )

@@ -43,6 +43,17 @@ class SiteStates:
         self._stale = deque(self._sites)
         self._noted = set(self._sites)
 
+    def put(self, name: str, site: LispSite | None) -> None:
+        """One site is another now, or (None) is gone."""
+        if site is None:
+            self._sites.pop(name, None)
+            self._states.pop(name, None)
+            return
+        self._sites[name] = site
+        if name not in self._noted:
+            self._noted.add(name)
+            self._stale.append(name)
+
     def observe(self, effects: Iterable[Effect], _now: float) -> None:
         """Note which sites what took place concerns."""
         for effect in effects:

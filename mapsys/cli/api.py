@@ -39,6 +39,21 @@ _FAILURES: Final[dict[str, type[click.ClickException]]] = {
     "no-alt": NotFound,
     "no-operation": NotFound,
     "order-refused": RefusedByServer,
+    **dict.fromkeys(
+        (
+            "site-exists",
+            "prefix-taken",
+            "misplaced",
+            "of-a-file",
+            "stale",
+            "key-reused",
+            "no-map-server",
+            "rotation-under-way",
+            "no-rotation",
+        ),
+        RefusedByServer,
+    ),
+    "invalid-site": click.UsageError,
     "not-traceable": click.UsageError,
     "no-nonce": NotFound,
     "invalid-eid": click.UsageError,
@@ -92,30 +107,63 @@ class Api:
         """Give an order; the path's parts are already quoted."""
         return self._exchange("POST", path, json.dumps(body), patience_seconds)
 
-    def _exchange(
-        self, method: str, target: str, body: str | None, patience_seconds: float = ANSWER_SECONDS
+    def send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> dict[str, Any]:
-        status, octets = self._request(method, target, body, patience_seconds)
+        """Change a resource; the path's parts are already quoted."""
+        text = None if body is None else json.dumps(body)
+        return self._exchange(method, path, text, headers=headers)
+
+    def tag(self, path: str) -> str:
+        """The ETag of a resource as it is now; ``*`` where it has none that can be changed."""
+        response, octets = self._ask("GET", path, None, ANSWER_SECONDS, {})
+        if response.status != http.client.OK:
+            raise self._failure(response.status, self._decoded(octets))
+        tag = response.headers.get("ETag", "")
+        return tag if tag.startswith('"') else "*"
+
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        body: str | None,
+        patience_seconds: float = ANSWER_SECONDS,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, Any]:
+        response, octets = self._ask(method, target, body, patience_seconds, headers)
+        if response.status == http.client.NO_CONTENT:
+            return {}
         answer = self._decoded(octets)
-        if status != http.client.OK:
-            raise self._failure(status, answer)
+        if response.status not in (http.client.OK, http.client.CREATED):
+            raise self._failure(response.status, answer)
         return answer
 
     def _request(
         self, method: str, target: str, body: str | None, patience_seconds: float
     ) -> tuple[int, bytes]:
+        response, octets = self._ask(method, target, body, patience_seconds, {})
+        return response.status, octets
+
+    def _ask(
+        self,
+        method: str,
+        target: str,
+        body: str | None,
+        patience_seconds: float,
+        headers: Mapping[str, str],
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         connection = self._connect()
         connection.timeout = patience_seconds
-        headers = self._headers if body is None else {**self._headers, **_JSON_BODY}
+        sent = {**self._headers, **({} if body is None else _JSON_BODY), **headers}
         try:
-            connection.request(method, target, body, headers)
+            connection.request(method, target, body, sent)
             response = connection.getresponse()
             octets = response.read()
         except (OSError, http.client.HTTPException) as error:
             raise self._away(error) from error
         finally:
             connection.close()
-        return response.status, octets
+        return response, octets
 
     def items(self, path: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """The items of a list, page after page."""
@@ -175,7 +223,10 @@ class Api:
         if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
             failure = RefusedByServer
         detail = problem.get("detail") or problem.get("title") or f"status {status}"
-        return failure(str(detail))
+        errors = [
+            f"{one['pointer'] or '(all)'}: {one['detail']}" for one in problem.get("errors", ())
+        ]
+        return failure("\n".join([str(detail), *errors]))
 
 
 def api_options(command: Command) -> Command:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from mapsys.cli.api import api, api_options, quoted
+from mapsys.cli.credentials import SECRET_OCTETS_LIMIT
 from mapsys.cli.output import Column, Item, field, output_option, print_items
 from mapsys.cli.watch import watch_option
 
@@ -29,7 +31,7 @@ COLUMNS = (
 
 @click.group()
 def key() -> None:
-    """Show a site's keys, or let an ETR that lost its nonce start again."""
+    """Show and rotate a site's keys, or let an ETR that lost its nonce start again."""
 
 
 @key.command("list")
@@ -41,6 +43,63 @@ def list_keys(*, site: str, state: Path | None, url: str | None, output: str) ->
     """Show the keys of SITE: algorithms, validity, last use; never a secret."""
     found = api(state, url).get(f"/api/v1/sites/{quoted(site)}/keys")
     print_items(output, COLUMNS, found["items"])
+
+
+@key.command()
+@click.argument("site")
+@click.argument("key_id", metavar="KEY-ID", type=click.IntRange(0, 255))
+@click.option("--secret-file", type=click.File("r"), help="The next secret; - is standard input.")
+@click.option("--valid-from", metavar="MOMENT", help="From when on the next secret is accepted.")
+@click.option("--valid-until", metavar="MOMENT", help="Until when the one before it still is.")
+@api_options
+def rotate(
+    *,
+    site: str,
+    key_id: int,
+    secret_file: TextIO | None,
+    valid_from: str | None,
+    valid_until: str | None,
+    state: Path | None,
+    url: str | None,
+) -> None:
+    """Put a next secret beside the one of SITE's key; both are accepted until 'finish'.
+
+    Without --secret-file one is generated, and printed here alone. MOMENT is in UTC, as
+    2027-01-31T18:00:00Z.
+    """
+    given = None if secret_file is None else secret_file.read(SECRET_OCTETS_LIMIT + 2)
+    body = {
+        "secret": None if given is None else given.removesuffix("\n").removesuffix("\r"),
+        "valid_from": valid_from,
+        "valid_until": valid_until,
+    }
+    done = api(state, url).post(_path(site, key_id, "rotate"), body)
+    if done["secret"] is not None:
+        click.echo(done["secret"])
+
+
+@key.command()
+@click.argument("site")
+@click.argument("key_id", metavar="KEY-ID", type=click.IntRange(0, 255))
+@api_options
+def finish(*, site: str, key_id: int, state: Path | None, url: str | None) -> None:
+    """Have the next secret of SITE's key take over; the other one is forgotten."""
+    api(state, url).post(_path(site, key_id, "finish"), {})
+    click.echo(f"finished: {site}, key-id {key_id}")
+
+
+@key.command()
+@click.argument("site")
+@click.argument("key_id", metavar="KEY-ID", type=click.IntRange(0, 255))
+@api_options
+def abort(*, site: str, key_id: int, state: Path | None, url: str | None) -> None:
+    """Forget the next secret of SITE's key again."""
+    api(state, url).post(_path(site, key_id, "abort"), {})
+    click.echo(f"aborted: {site}, key-id {key_id}")
+
+
+def _path(site: str, key_id: int, order: str) -> str:
+    return f"/api/v1/keys/{quoted(site)}/{key_id}/{order}"
 
 
 @key.command("forget-nonce")

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "subscriptions": "mapsys.cli.subscriptions",
     "pitr-prefixes": "mapsys.cli.pitr_prefixes",
     "key": "mapsys.cli.key",
+    "audit": "mapsys.cli.audit",
     "events": "mapsys.cli.events",
     "changes": "mapsys.cli.events",
     "poller": "mapsys.cli.poller",

@@ -8,7 +8,10 @@ import click
 
 from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.output import Column, Item, field, output_option, print_item, print_items
+from mapsys.cli.sites_orders import add, import_sites, remove, set_site, show
 from mapsys.cli.watch import watch_option
+
+LIST = "list"
 
 
 def _eid(item: Item) -> str:
@@ -35,6 +38,7 @@ def _refusal(item: Item) -> str | None:
 COLUMNS = (
     Column("site", field("name")),
     Column("state", field("state")),
+    Column("origin", field("origin")),
     Column("EID-Prefixes", _eids),
     Column("last accepted", field("last_accepted_at")),
     Column("accepted", field("accepted")),
@@ -42,16 +46,37 @@ COLUMNS = (
     Column("last refusal", _refusal),
 )
 
-ROWS = (*COLUMNS[:3], Column("key-ids", field("key_ids")), *COLUMNS[3:])
+ROWS = (*COLUMNS[:4], Column("key-ids", field("key_ids")), *COLUMNS[4:])
 
 
-@click.command()
+class _ListOrOrder(click.Group):
+    """A word that is no order is a site's name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not {*self.commands, "--help", "-h"} & set(args[:1]):
+            args = [LIST, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ListOrOrder)
+def sites() -> None:
+    """Show the configured sites, or change those of the database.
+
+    Without an order: all sites; with a name alone: that one.
+    """
+
+
+for _order in (add, set_site, remove, show, import_sites):
+    sites.add_command(_order)
+
+
+@sites.command(LIST)
 @click.argument("name", required=False)
 @api_options
 @output_option
 @watch_option
-def sites(*, name: str | None, state: Path | None, url: str | None, output: str) -> None:
-    """Show the configured sites, or one of them."""
+def list_sites(*, name: str | None, state: Path | None, url: str | None, output: str) -> None:
+    """Show all sites, or one of them."""
     daemon = api(state, url)
     if name is None:
         print_items(output, COLUMNS, daemon.items("/api/v1/sites", {}))

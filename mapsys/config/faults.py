@@ -29,6 +29,18 @@ class Fault(NamedTuple):
         return ": ".join(part for part in (place, self.path, self.message) if part)
 
 
+class Place(NamedTuple):
+    """Where something stands, without anything being wrong with it; as in :class:`Fault`."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
 class ConfigError(Exception):
     """A configuration that cannot be used. Nothing was changed because of it.
 
@@ -55,6 +67,10 @@ class Faults:
         if len(self._faults) >= FAULT_LIMIT:
             raise TooManyFaultsError
         self._faults.append(fault)
+
+    def all(self) -> list[Fault]:
+        """Everything noted so far, sorted."""
+        return sorted(set(self._faults))
 
     def raise_if_any(self) -> None:
         """Raises ConfigError with everything noted so far."""

@@ -64,14 +64,15 @@ SERVER: Final = Record(
 
 
 def refuse_shared_secrets(
-    root: Value, sites: Iterable[tuple[Value, model.SiteConfig]], config: model.Config
+    root: Value | None, sites: Iterable[tuple[Value, model.SiteConfig]], config: model.Config
 ) -> None:
     """Note every secret of a site that an ITR or Map-Resolver has, too (RFC 9303, 6.5).
 
     Whoever holds one of those can open an ITR's One-Time Key, and forge with it what
     the Map-Server vouches for. A site's key for One-Time Keys is one of its own, too.
+    root: the configuration's document, where it is at hand.
     """
-    taken = dict(_secrets_of_askers(root, config))
+    taken = dict(_secrets_of_askers(config))
     if not taken and not any(site.lisp_sec for _, site in sites):
         return
     for value, site in sites:
@@ -88,19 +89,27 @@ def refuse_shared_secrets(
             asker = taken.get(secret.reveal())
             if asker is not None:
                 where.fault(
-                    f"the secret is that of {asker.path} at {asker.place}, with which this site"
+                    f"the secret is that of {_shown(root, asker)}, with which this site"
                     " could forge what the Map-Server vouches for; use another"
                 )
 
 
-def _secrets_of_askers(root: Value, config: model.Config) -> Iterator[tuple[bytes, Value]]:
+def _shown(root: Value | None, steps: tuple[str | int, ...]) -> str:
+    if root is not None:
+        value = root.at(*steps)
+        return f"{value.path} at {value.place}"
+    words = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return words.removeprefix(".")
+
+
+def _secrets_of_askers(config: model.Config) -> Iterator[tuple[bytes, tuple[str | int, ...]]]:
     resolver = None if config.map_resolver is None else config.map_resolver.lisp_sec
     server = None if config.map_server is None else config.map_server.lisp_sec
     for section, settings in (("map-resolver", resolver), ("map-server", server)):
         for number, key in enumerate(settings.keys if settings else ()):
-            yield key.secret.reveal(), root.at(section, "lisp-sec", "keys", number)
+            yield key.secret.reveal(), (section, "lisp-sec", "keys", number)
     if resolver is not None and isinstance(resolver.onward, model.LispSecKey):
-        yield resolver.onward.secret.reveal(), root.at("map-resolver", "lisp-sec", "onward")
+        yield resolver.onward.secret.reveal(), ("map-resolver", "lisp-sec", "onward")
 
 
 def _secrets_of_registration(

@@ -11,10 +11,10 @@ from typing import Final
 
 from mapsys.config import review
 from mapsys.config.document import DOCUMENT_LIMIT_OCTETS, compose
-from mapsys.config.faults import Fault, Faults, TooManyFaultsError, quoted
+from mapsys.config.faults import Fault, Faults, Place, TooManyFaultsError, quoted
 from mapsys.config.files import read_bounded, reason
 from mapsys.config.lisp_sec import refuse_shared_secrets
-from mapsys.config.model import Config
+from mapsys.config.model import Config, SiteConfig
 from mapsys.config.schema import FaultyError, Origin, Value
 from mapsys.config.sites import read_sites
 from mapsys.config.top import INCLUDED, TOP, read_patterns
@@ -37,6 +37,17 @@ def load(path: Path) -> Config:
     return config
 
 
+def load_sites(path: Path) -> tuple[SiteConfig, ...]:
+    """The sites of a file that has ``sites:`` alone. Raises ConfigError."""
+    faults = Faults()
+    sites: tuple[SiteConfig, ...] = ()
+    with contextlib.suppress(FaultyError, TooManyFaultsError):
+        value = INCLUDED.read(_open(path, path, faults))["sites"]
+        sites = tuple(site for _, site in read_sites([value]))
+    faults.raise_if_any()
+    return sites
+
+
 def _load(path: Path, faults: Faults) -> Config:
     root = _open(path, path, faults)
     try:
@@ -54,12 +65,17 @@ def _load(path: Path, faults: Faults) -> Config:
         raise FaultyError
     top["sites"] = tuple(site for _, site in sites)
     top["include"] = patterns
+    top["places"] = {site.name: _place(value) for value, site in sites}
     if top["authority"] is None:
         top["authority"] = tuple(block for instance in top["alt"] for block in instance.blocks)
     config = Config(**top)
     review.refuse_contradictions(root, config)
     refuse_shared_secrets(root, sites, config)
     return dataclasses.replace(config, findings=tuple(review.findings(root, sites, config)))
+
+
+def _place(value: Value) -> Place:
+    return Place(value.origin.file, value.node.line, value.node.column, value.path)
 
 
 def _included(path: Path, include: Value, faults: Faults) -> tuple[tuple[str, ...], list[Value]]:

@@ -6,12 +6,13 @@ The daemon builds the core's own types from it; the core keeps none of it.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mapsys.config.checks import Finding
-from mapsys.config.faults import Fault
+from mapsys.config.faults import Fault, Place
 from mapsys.config.secret import Secret
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix
@@ -568,6 +569,8 @@ class Config:
     fleet: None = None
     include: tuple[str, ...] = field(default=(), compare=False)
     findings: tuple[Finding, ...] = field(default=(), compare=False)
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    """Where each site stands, by its name."""
 
     @property
     def warnings(self) -> tuple[Fault, ...]:

@@ -49,11 +49,14 @@ class Origin:
     """The file that values come from.
 
     file: its name in faults. folder: what relative paths in it start from.
+    reads_files: whether a setting may name a file to be read; not where it comes from
+    somebody who may not read this machine's files.
     """
 
     file: str
     folder: Path
     faults: Faults
+    reads_files: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class SecretFile(Kind[Secret]):
     expects = "the path of a file that holds the secret"
 
     def read(self, value: Value) -> Secret:
+        if not value.origin.reads_files:
+            value.refuse("no file is read for what comes from elsewhere; give the secret itself")
         path = FilePath().read(value)
         try:
             octets, mode = read_bounded(path, SECRET_LIMIT_OCTETS)

@@ -14,6 +14,7 @@ from mapsys.http.alt_views import alt_view, operation_view, trace_view
 from mapsys.http.api import QUERY_CLIENT, json_response
 from mapsys.http.lists import answer_list
 from mapsys.http.problem import Problem, ProblemError
+from mapsys.http.requester import requester
 from mapsys.http.route import Handler
 from mapsys.http.unix_peer import unix_peer
 from mapsys.query_alt import NO_ALT, NO_OPERATION, NOT_TRACEABLE, ORDER_REFUSED, AltAsked
@@ -127,7 +128,7 @@ async def _ordered(
     eid: EidPrefix | None = None,
 ) -> web.Response:
     """Over the Unix socket only, whose mode says who may."""
-    pid, uid = unix_peer(request, f"mapsys alt {kind}")
+    unix_peer(request, f"mapsys alt {kind}")
     order = AltOrder(
         kind,
         names,
@@ -135,8 +136,7 @@ async def _ordered(
         None if eid is None else eid.pack(),
         wait_seconds=body.wait_seconds,
         dry_run=body.dry_run,
-        uid=uid,
-        pid=pid,
+        by=requester(request),
     )
     return json_response(operation_view(await _asked(request, order, AltOperationRow)))
 

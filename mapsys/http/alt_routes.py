@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from mapsys.http import alt, alt_topology, alt_views
+from mapsys.http import alt, alt_views
 from mapsys.http.formats import LIST_MEDIA
 from mapsys.http.problem import Problem
 from mapsys.http.role import Role

@@ -11,7 +11,7 @@ from aiohttp import ETag, web
 
 from mapsys.http import formats, parameters
 from mapsys.http.doorkeeper import IDENTITY
-from mapsys.http.etag import has, not_modified
+from mapsys.http.etag import digest_of, has, not_modified
 from mapsys.http.event_stream import event_id
 from mapsys.http.lists import answer_list
 from mapsys.http.problem import Problem, ProblemError
@@ -22,6 +22,7 @@ from mapsys.http.views import (
     SiteView,
     lookup_view,
     registration_view,
+    site_detail_view,
     site_view,
     status_view,
 )
@@ -70,7 +71,13 @@ async def site(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     if not request[IDENTITY].sees(name):  # said as of one that there is not
         raise ProblemError(Problem.UNKNOWN_SITE, f"no site is called {name!r}")
-    return json_response(site_view(await _ask_site(request, SiteQuestion(name))))
+    row = await _ask_site(request, SiteQuestion(name))
+    response = json_response(site_detail_view(row))
+    if row.revision is not None:
+        # What is changed is named by its revision; the rest says which answer this was.
+        assert isinstance(response.body, bytes)
+        response.etag = ETag(f"{row.revision}-{digest_of(response.body)}")
+    return response
 
 
 async def registrations(request: web.Request) -> web.StreamResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from mapsys.http.access import Access
 from mapsys.http.api import QUERY_CLIENT
+from mapsys.http.audit import AUDIT
 from mapsys.http.doorkeeper import DOORKEEPER, IDENTITY, Doorkeeper
 from mapsys.http.event_hub import EVENT_HUB, EventHub
 from mapsys.http.event_stream import MEDIA as STREAM
@@ -28,6 +30,7 @@ from mapsys.http.request_id import REQUEST_ID
 from mapsys.http.request_id import name as request_name
 from mapsys.http.route import Handler
 from mapsys.http.routes import ROUTES
+from mapsys.net.audit import AuditTrail
 from mapsys.poller.dumps import Dumps
 from mapsys.poller.results import ResultsFile
 from mapsys.query import SOCKET_NAME as QUERY_SOCKET_NAME
@@ -58,6 +61,7 @@ def application(client: QueryClient, state: Path, access: Access) -> web.Applica
     app[HTTP_METRICS] = HttpMetrics()
     app[POLL_RESULTS] = ResultsFile(state)
     app[DUMPS] = Dumps(state)
+    app[AUDIT] = AuditTrail(state)
     app[QUERIES] = asyncio.Semaphore(QUERIES_LIMIT)
     app[LIMITS] = []
     app[DOORKEEPER] = Doorkeeper(access)
@@ -116,15 +120,15 @@ async def _observed(request: web.Request, handler: Handler) -> web.StreamRespons
 async def _with_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever goes wrong is answered as a problem."""
 
-    def problem(kind: Problem, detail: str) -> web.Response:
-        return problem_response(kind, detail, request[REQUEST_ID])
+    def problem(kind: Problem, detail: str, faults: Sequence[tuple[str, str]] = ()) -> web.Response:
+        return problem_response(kind, detail, request[REQUEST_ID], faults)
 
     if (request.content_length or 0) > BODY_OCTETS_LIMIT:
         return problem(Problem.BODY_TOO_LARGE, f"at most {BODY_OCTETS_LIMIT} octets are taken")
     try:
         return await handler(request)
     except ProblemError as error:
-        return problem(error.problem, error.detail)
+        return problem(error.problem, error.detail, error.faults)
     except DaemonAway as away:
         return problem(Problem.DAEMON_AWAY, f"{away}; start it with 'mapsys run'")
     except web.HTTPNotFound:

@@ -24,13 +24,18 @@ def conditional(request: web.Request, response: web.StreamResponse) -> web.Strea
         return response
     if response.etag is None and response.content_type == JSON:
         assert isinstance(response.body, bytes)
-        response.etag = ETag(hashlib.blake2b(response.body, digest_size=12).hexdigest(), True)
+        response.etag = ETag(digest_of(response.body), True)
     if response.etag is None:
         return response
     response.headers["Cache-Control"] = REVALIDATE
     if has(request, response.etag.value):
-        return not_modified(response.etag.value)
+        return not_modified(response.etag.value, weak=response.etag.is_weak)
     return response
+
+
+def digest_of(body: bytes) -> str:
+    """Names a body."""
+    return hashlib.blake2b(body, digest_size=12).hexdigest()
 
 
 def has(request: web.Request, tag: str) -> bool:
@@ -38,9 +43,9 @@ def has(request: web.Request, tag: str) -> bool:
     return any(one.value in (tag, "*") for one in request.if_none_match or ())
 
 
-def not_modified(tag: str) -> web.Response:
+def not_modified(tag: str, *, weak: bool = True) -> web.Response:
     """304 with the tag."""
     response = web.Response(status=web.HTTPNotModified.status_code)
-    response.etag = ETag(tag, True)
+    response.etag = ETag(tag, weak)
     response.headers["Cache-Control"] = REVALIDATE
     return response

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from mapsys.http.api import QUERY_CLIENT, json_response
 from mapsys.http.problem import Problem, ProblemError
+from mapsys.http.requester import requester
 from mapsys.http.unix_peer import unix_peer
 from mapsys.http.views import ALGORITHM_NAMES, timestamp
 from mapsys.query_client import QueryDeclined
@@ -75,13 +76,12 @@ async def keys(request: web.Request) -> web.Response:
 
 async def forget_nonce(request: web.Request) -> web.Response:
     """Forget the nonce of an xTR; over the Unix socket only, whose mode says who may."""
-    pid, uid = unix_peer(request, "mapsys key")
+    unix_peer(request, "mapsys key")
     order = ForgetNonce(
         site=request.match_info["name"],
-        key_id=_key_id(request.match_info["key_id"]),
+        key_id=key_id_of(request.match_info["key_id"]),
         xtr_id=_xtr_id(await request.read()),
-        uid=uid,
-        pid=pid,
+        by=requester(request),
     )
     try:
         done = await request.app[QUERY_CLIENT].ask(order, NonceForgotten)
@@ -97,7 +97,8 @@ def _problem(declined: QueryDeclined) -> Exception:
     return declined if problem is None else ProblemError(problem, str(declined))
 
 
-def _key_id(text: str) -> int:
+def key_id_of(text: str) -> int:
+    """A key-id in a path. Raises ProblemError."""
     if text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255:
         return int(text)
     raise ProblemError(Problem.INVALID_PARAMETER, f"key-id {text!r}; allowed: 0 to 255")

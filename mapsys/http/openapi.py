@@ -16,6 +16,7 @@ from mapsys.http.problem import CONTENT_TYPE, Problem, ProblemBody
 from mapsys.http.route import FIELDS, TEXT, Parameter, Route
 
 OPENAPI_VERSION: Final = "3.1.0"
+NO_CONTENT: Final = 204
 
 DOCUMENT: Final = web.AppKey("openapi_document", bytes)
 """Encoded once: it changes with the version only."""
@@ -75,7 +76,7 @@ def _operation(route: Route, by_struct: dict[type[msgspec.Struct], Json], compon
     content = _content(route, by_struct, components)
     responses: dict[str, Json] = {
         str(status): {"description": route.summary, "content": content}
-        for status in (200, *route.also)
+        for status in (route.status, *route.also)
     }
     for status, problems in _by_status(_problems_of(route)).items():
         described = _problem_response(problems, by_struct[ProblemBody])
@@ -91,6 +92,13 @@ def _operation(route: Route, by_struct: dict[type[msgspec.Struct], Json], compon
         "responses": responses,
         "security": [] if route.role is None else [{}, {"token": []}, {"certificate": []}],
     }
+    if route.status == NO_CONTENT:
+        del responses[str(NO_CONTENT)]["content"]
+    if route.body_schema is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {JSON: {"schema": route.body_schema}},
+        }
     if route.body is not None:
         operation["requestBody"] = {
             "required": any(one.required for one in msgspec.structs.fields(route.body)),
@@ -145,7 +153,7 @@ def _parameter(parameter: Parameter, route: Route) -> Json:
         schema, more = parameter.schema, {}
     return more | {
         "name": parameter.name,
-        "in": "path" if parameter.in_path else "query",
+        "in": "path" if parameter.in_path else "header" if parameter.in_header else "query",
         "required": parameter.in_path,
         "description": parameter.description,
         "schema": schema,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from http import HTTPStatus
 from typing import Final
@@ -36,6 +37,18 @@ class Problem(Enum):
     INVALID_CONFIGURATION = ("invalid-configuration", 409, "The configuration has faults")
     RELOAD_REFUSED = ("reload-refused", 409, "The configuration cannot be taken over")
     NOTHING_UNCONFIRMED = ("nothing-unconfirmed", 409, "No configuration is on trial")
+    INVALID_SITE = ("invalid-site", 422, "The site cannot be used")
+    KEY_REUSED = ("key-reused", 422, "The Idempotency-Key came with another site before")
+    SITE_EXISTS = ("site-exists", 409, "There is a site of this name already")
+    PREFIX_TAKEN = ("prefix-taken", 409, "An EID-Prefix belongs to another site")
+    MISPLACED = ("misplaced", 409, "A static mapping would not be inside its site")
+    OF_A_FILE = ("of-a-file", 409, "The site stands in a file, and is changed there")
+    NO_MAP_SERVER = ("no-map-server", 409, "This node is no Map-Server")
+    ROTATION_UNDER_WAY = ("rotation-under-way", 409, "The key has a next secret already")
+    NO_ROTATION = ("no-rotation", 409, "The key has no next secret")
+    STALE = ("stale", 412, "It was changed since it was read")
+    PRECONDITION_REQUIRED = ("precondition-required", 428, "Say which state of it you change")
+    SECRET_IN_CLEAR = ("secret-in-clear", 403, "Others could listen to a secret")
     NOT_OVER_TCP = ("not-over-tcp", 403, "This is taken at the Unix socket only")
     NOT_DONE = ("not-done", 503, "The daemon could not do it, and changed nothing")
     UNKNOWN_RESOURCE = ("unknown-resource", 404, "Nothing is served at this path")
@@ -62,10 +75,18 @@ class Problem(Enum):
         return f"/problems/{self.slug}"
 
 
-class ProblemBody(msgspec.Struct, frozen=True):
+class BodyFault(msgspec.Struct, frozen=True):
+    """One thing that is wrong in a body. pointer: where (RFC 6901); empty for the whole."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body of an error. detail: what was wrong here, and what to do.
 
-    request_id: the answer's ``X-Request-Id``, by which logs name the request.
+    request_id: the answer's ``X-Request-Id``, by which logs name the request. errors:
+    where a body has several faults, each of them.
     """
 
     type: str
@@ -73,20 +94,28 @@ class ProblemBody(msgspec.Struct, frozen=True):
     status: int
     detail: str
     request_id: str
+    errors: list[BodyFault] | None = None
 
 
 class ProblemError(Exception):
     """Ends a request with a problem."""
 
-    def __init__(self, problem: Problem, detail: str) -> None:
+    def __init__(
+        self, problem: Problem, detail: str, faults: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """faults: of the body: a JSON pointer, and what is wrong there."""
         super().__init__(detail)
         self.problem = problem
         self.detail = detail
+        self.faults = tuple(faults)
 
 
-def problem_response(problem: Problem, detail: str, request_id: str) -> web.Response:
+def problem_response(
+    problem: Problem, detail: str, request_id: str, faults: Sequence[tuple[str, str]] = ()
+) -> web.Response:
     """A problem as a response."""
-    body = ProblemBody(problem.uri, problem.title, problem.status, detail, request_id)
+    errors = [BodyFault(*fault) for fault in faults] or None
+    body = ProblemBody(problem.uri, problem.title, problem.status, detail, request_id, errors)
     response = web.Response(
         body=msgspec.json.encode(body), status=problem.status, content_type=CONTENT_TYPE
     )

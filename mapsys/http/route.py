@@ -30,7 +30,7 @@ TEXT: Final = "text/plain"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter, or a part of the path.
+    """A query parameter, a part of the path, or a header.
 
     schema: JSON Schema of the value.
     """
@@ -39,6 +39,7 @@ class Parameter:
     description: str
     schema: dict[str, Any]
     in_path: bool = False
+    in_header: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ class Route:
     """One method at one path.
 
     path: the HTTP library's pattern.
-    answer: the struct of a 200 in JSON; None where ``media`` is of another type.
+    answer: the struct of the answer in JSON; None where ``media`` is of another type.
     rows: a list's items; then the answer is a page of them, or rows in other forms.
+    status: of what was done. body_schema: JSON Schema of a body that has no struct.
     also: further statuses that carry the same answer.
     problems: those of its own; those that any route may meet are not repeated.
     role: who may; None is everyone. tenants: whether those who may see some sites
@@ -63,6 +65,8 @@ class Route:
     also: tuple[int, ...] = ()
     method: str = "GET"
     body: type[msgspec.Struct] | None = None
+    body_schema: dict[str, Any] | None = None
+    status: int = 200
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[Problem, ...] = ()
     asks_daemon: bool = True
@@ -71,7 +75,7 @@ class Route:
     query_names: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = frozenset(one.name for one in self.parameters if not one.in_path)
+        names = frozenset(one.name for one in self.parameters if not (one.in_path or one.in_header))
         object.__setattr__(self, "query_names", names)
 
     @property
@@ -149,6 +153,18 @@ KEY_ID: Final = Parameter(
     "A key-id of the site.",
     {"type": "integer", "minimum": 0, "maximum": 255},
     in_path=True,
+)
+IF_MATCH: Final = Parameter(
+    "If-Match",
+    "The ETag of the site that is changed, or `*`. Needed.",
+    {"type": "string"},
+    in_header=True,
+)
+ONCE: Final = Parameter(
+    "Idempotency-Key",
+    "A name of the sender's own: the same request again under it changes nothing.",
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    in_header=True,
 )
 SLUG: Final = Parameter(
     "slug",

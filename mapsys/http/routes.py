@@ -22,6 +22,7 @@ from mapsys.http.explain_views import ExplainView, HistoryView
 from mapsys.http.formats import JSON, LIST_MEDIA
 from mapsys.http.page_routes import PAGE
 from mapsys.http.problem import Problem
+from mapsys.http.provision_routes import PROVISIONING
 from mapsys.http.role import Role
 from mapsys.http.route import (
     CURSOR,
@@ -42,7 +43,14 @@ from mapsys.http.route import (
     XTR_ID,
     Route,
 )
-from mapsys.http.views import ConfigView, LookupView, RegistrationView, SiteView, StatusView
+from mapsys.http.views import (
+    ConfigView,
+    LookupView,
+    RegistrationView,
+    SiteDetailView,
+    SiteView,
+    StatusView,
+)
 from mapsys.lig_result import LigResult
 from mapsys.query_review_rows import FindingRow
 
@@ -77,7 +85,7 @@ STATUS: Final = (
         "/api/v1/sites/{name}",
         api.site,
         "One site: what it may register, what of it is registered, and its last refusal.",
-        SiteView,
+        SiteDetailView,
         parameters=(NAME,),
         problems=(Problem.UNKNOWN_SITE,),
         tenants=True,
@@ -307,4 +315,16 @@ OWN: Final = (
 )
 """About this process and its interface."""
 
-ROUTES: Final = (*STATUS, *EIDS, *EVENTS, *QUERIES, *LIFE, *ORDERS, *POLLER, *ALT, *OWN, *PAGE)
+ROUTES: Final = (
+    *STATUS,
+    *EIDS,
+    *EVENTS,
+    *QUERIES,
+    *LIFE,
+    *ORDERS,
+    *PROVISIONING,
+    *POLLER,
+    *ALT,
+    *OWN,
+    *PAGE,
+)

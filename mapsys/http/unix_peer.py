@@ -19,11 +19,19 @@ def unix_peer(request: web.Request, command: str) -> tuple[int, int]:
 
     command: what uses the Unix socket by itself.
     """
-    connection = None if request.transport is None else request.transport.get_extra_info("socket")
-    if connection is None or connection.family != socket.AF_UNIX:
+    peer = peer_of(request)
+    if peer is None:
         raise ProblemError(
             Problem.NOT_OVER_TCP, f"use http.sock in the state folder: '{command}' does"
         )
+    return peer
+
+
+def peer_of(request: web.Request) -> tuple[int, int] | None:
+    """Process and user id at the other end of the Unix socket; None over TCP."""
+    connection = None if request.transport is None else request.transport.get_extra_info("socket")
+    if connection is None or connection.family != socket.AF_UNIX:
+        return None
     octets = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     pid, uid, _gid = _PEER.unpack(octets)
     return pid, uid

@@ -79,10 +79,11 @@ class RefusalView(msgspec.Struct, frozen=True):
 
 
 class SiteView(msgspec.Struct, frozen=True):
-    """``/api/v1/sites/{name}``. state: "registered", "partial" or "unregistered".
+    """A site. state: "registered", "partial" or "unregistered".
 
     xtrs: how many have a registration. accepted_per_minute, refused_per_minute: of the
-    last 60 minutes, the present one last; empty where all are 0.
+    last 60 minutes, the present one last; empty where all are 0. origin: "file" or
+    "database"; stands_at: in a file.
     """
 
     name: str
@@ -97,6 +98,14 @@ class SiteView(msgspec.Struct, frozen=True):
     accepted_per_minute: list[int]
     refused_per_minute: list[int]
     place: PlaceRow | None
+    origin: str
+    stands_at: str | None
+
+
+class SiteDetailView(SiteView, frozen=True):
+    """``/api/v1/sites/{name}``. configuration: of one of the database, ``***`` for secrets."""
+
+    configuration: dict[str, Any] | None
 
 
 class RegistrationView(msgspec.Struct, frozen=True):
@@ -194,7 +203,15 @@ def site_view(row: SiteRow) -> SiteView:
         accepted_per_minute=row.accepted_per_minute,
         refused_per_minute=row.refused_per_minute,
         place=row.place,
+        origin="database" if row.stands_at is None else "file",
+        stands_at=row.stands_at or None,
     )
+
+
+def site_detail_view(row: SiteRow) -> SiteDetailView:
+    """One site with its configuration."""
+    configuration = None if row.document is None else msgspec.json.decode(row.document)
+    return SiteDetailView(**msgspec.structs.asdict(site_view(row)), configuration=configuration)
 
 
 def registration_view(row: RegistrationRow) -> RegistrationView:

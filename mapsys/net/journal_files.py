@@ -1,4 +1,4 @@
-"""The two databases of a state folder: opened, checked, and their faults put into words."""
+"""The databases of a state folder: opened, checked, and their faults put into words."""
 
 from __future__ import annotations
 
@@ -38,6 +38,24 @@ CREATE TABLE folded (only INTEGER PRIMARY KEY CHECK (only = 1), reach BLOB NOT N
 superseded digest; and how far that is."""
 
 
+SITES_NAME: Final = "sites.db"
+SITES_SCHEMA: Final = """
+CREATE TABLE sites (name TEXT PRIMARY KEY, revision TEXT NOT NULL, document BLOB NOT NULL);
+CREATE TABLE answers (
+    who TEXT NOT NULL,
+    key TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    at REAL NOT NULL,
+    name TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    document BLOB NOT NULL,
+    PRIMARY KEY (who, key)
+);
+CREATE INDEX answers_at ON answers (at);
+"""
+"""Sites that came by the API, in JSON with their secrets; and what was answered to orders
+that had a key of their sender's."""
+
 _DAMAGE: Final = (
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_NOTADB,
@@ -59,6 +77,11 @@ def open_changes(folder: Path) -> sqlite3.Connection:
 def open_state(folder: Path) -> sqlite3.Connection:
     """Open or make the tables that the journal is folded into. Raises JournalError."""
     return _open(folder / STATE_NAME, STATE_SCHEMA)
+
+
+def open_sites(folder: Path) -> sqlite3.Connection:
+    """Open or make the sites of a state folder. Raises JournalError."""
+    return _open(folder / SITES_NAME, SITES_SCHEMA)
 
 
 def _open(path: Path, schema: str) -> sqlite3.Connection:

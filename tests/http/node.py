@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
+from mapsys.config.model import Config, Control, MapServerConfig
 from mapsys.core.effects import Datagram, Effect, Endpoint, Send
 from mapsys.core.engine import Engine, Settings
 from mapsys.core.explain import Explanation
@@ -31,6 +32,8 @@ from mapsys.event_ring import EventRing
 from mapsys.net.audit import AuditTrail
 from mapsys.net.log import open_log
 from mapsys.nonce_orders import NonceOrders
+from mapsys.provision.database import SiteDatabase
+from mapsys.provision.sites import ProvisionedSites
 from mapsys.query import SOCKET_NAME, QueryServer, serve
 from mapsys.query_alt import AltSource
 from mapsys.query_config_rows import ConfigRow
@@ -63,6 +66,7 @@ SITE_TWO = LispSite(
     (EidRule(EidPrefix.parse("198.18.2.0/24")),),
     notify_to_source=True,
 )
+CONFIG = Config("ms1.example", Path("/state"), Control(()), map_server=MapServerConfig())
 AUTHORITY = (EidPrefix.parse("198.18.0.0/21"), EidPrefix.parse("[100]2001:db8:e000::/40"))
 
 
@@ -98,6 +102,10 @@ class Node:
         self._nonce_orders = NonceOrders(
             self.engine, AuditTrail(state), open_log(io.StringIO()), lambda: None
         )
+        log = open_log(io.StringIO())
+        self.provisioned = ProvisionedSites(SiteDatabase(state), AuditTrail(state), log)
+        self.provisioned.attach(self.engine, lambda name, site, _: self.site_states.put(name, site))
+        self.provisioned.use(CONFIG)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._up = threading.Event()
@@ -213,6 +221,7 @@ class Node:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(20)
         self._udp.close()
+        self.provisioned.close()
         self._loop.close()
 
     async def _run(self) -> None:

@@ -190,9 +190,14 @@ def test_an_etr_that_lost_its_nonce_starts_again_on_order(tmp_path: Path) -> Non
         row: dict[str, Any] = json.loads(line)
         assert row.pop("at") > 1_700_000_000
         assert row.pop("pid") > 0
+        assert row.pop("request_id")
         assert row == {
             "what": "nonce-forgotten",
+            "who": f"uid {os.getuid()}",
+            "how": "unix",
             "uid": os.getuid(),
+            "from": None,
+            "result": "done",
             "site": "site-one",
             "key_id": 1,
             "xtr_id": XTR_ID.hex(),
