@@ -9,6 +9,7 @@ help:
 	@echo "make test-long    the tests that are too slow for every day"
 	@echo "make mutants      spoil the code in small ways, and expect a test to notice each"
 	@echo "make fuzz         coverage-guided fuzzing, a minute a target (FUZZ= for its options)"
+	@echo "make simulate     days of protocol time against a model (SEED=, SEEDS=, DAYS=)"
 	@echo "make lab-alt      the ALT pilot network in namespaces, with all it has to show (root)"
 	@echo "make bench        speed against a C echo of the same packets (bench-quick: 30 s)"
 
@@ -30,6 +31,9 @@ mutants:
 fuzz:
 	@scripts/fuzz.sh $(FUZZ)
 
+simulate:
+	@$${VENV:-.venv}/bin/python -m tests.simulation --seed $${SEED:-1} --seeds $${SEEDS:-1} --days $${DAYS:-1}
+
 lab-alt:
 	@scripts/lab_alt.sh
 
@@ -39,4 +43,4 @@ bench:
 bench-quick:
 	@scripts/bench.sh --quick
 
-export LISTEN HTTP STATE CONFIG PYTHON VENV
+export LISTEN HTTP STATE CONFIG PYTHON VENV SEED SEEDS DAYS

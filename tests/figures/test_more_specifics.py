@@ -1,8 +1,10 @@
-"""A site that registers without end holds what it may, in little room, and the ALT hears nothing."""
+"""A site that registers without end holds what it may, and the ALT hears nothing of it."""
 
 from __future__ import annotations
 
-import tracemalloc
+import gc
+import os
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +24,14 @@ SITE = "198.18.2.0/24"
 INSIDE = "2001:db8:e000:2::/64"
 
 
-@pytest.mark.timeout(120 * scaled(1))
+def resident_megabytes() -> float:
+    """Memory of this process that is not swapped out or given back."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@pytest.mark.timeout(300 * scaled(1))
 def test_a_flood_of_more_specifics_ends_at_the_limit() -> None:
     plain = site("one", ONE, INSIDE, SITE)
     rules = tuple(
@@ -37,8 +46,7 @@ def test_a_flood_of_more_specifics_ends_at_the_limit() -> None:
         alt.send(event)
     alt.settle()
     refused = 0
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
+    before = resident_megabytes()
     for first in range(0, scaled(SENT), RECORDS):
         records = [
             record(f"2001:db8:e000:2::{n >> 16:x}:{n & 0xFFFF:x}/128", source.host)
@@ -52,8 +60,7 @@ def test_a_flood_of_more_specifics_ends_at_the_limit() -> None:
             alt.send(event)
         world.store.take_changes()
     alt.settle()
-    used = (tracemalloc.get_traced_memory()[0] - before) / 1e6
-    tracemalloc.stop()
+    used = max(0.0, resident_megabytes() - before)
     # Neighbours above hear of blocks alone; whatever is longer has leaked.
     updates = sum(prefix.length > 64 for held in alt.told.values() for prefix in held)
     held = len(world.store) - 1
