@@ -36,7 +36,8 @@ from mapsys.core.relay_path import Rtr, Rtrs
 from mapsys.core.replay import mark_octets
 from mapsys.core.resolution import Resolution, Resolver
 from mapsys.core.site import LispSite, SiteTable
-from mapsys.core.site_change import SiteChange, outermost
+from mapsys.core.site_change import SiteChange, tell_anew
+from mapsys.core.type_names import type_name
 from mapsys.eid import EidPrefix
 from mapsys.store import Store
 from mapsys.wire.address import NoAddress
@@ -312,7 +313,7 @@ class Engine:
         try:
             message = decode(datagram.data)
         except WireError as error:
-            return [Dropped(datagram.source, _type_name(datagram.data), error.reason)]
+            return [Dropped(datagram.source, type_name(datagram.data), error.reason)]
         match message:
             case MapRegister():
                 if not self._settings.map_server:
@@ -361,7 +362,7 @@ class Engine:
             message = decode(arrival.data)
             parse_ip_udp(arrival.packet)
         except WireError as error:
-            return [Dropped(source, _type_name(arrival.data), error.reason)]
+            return [Dropped(source, type_name(arrival.data), error.reason)]
         question = partial(
             Question,
             asker=source,
@@ -415,19 +416,10 @@ class Engine:
         """
         budgets, before = self._budgets, self._sites
         self._configure(settings)
-        self._tell_anew(before)
+        tell_anew(before, self._sites, self._store, self._pubsub)
         if self._budgets is not budgets:
             self._refused_before.update(budgets.refused())
         return self.settle(now)
-
-    def _tell_anew(self, before: SiteTable) -> None:
-        """Subscribers hear of what is told in another way than before."""
-        for site in self._sites:
-            old = before.named(site.name)
-            if old is not None and old.override != site.override:
-                for prefix in outermost({rule.prefix for rule in (*old.rules, *site.rules)}):
-                    for mapping in self._store.covered(prefix):
-                        self._pubsub.about_to_change(mapping.eid, told_anew=True)
 
     def check_site(self, name: str, new: LispSite | None) -> None:
         """Raises ValueError, in words, where ``change_site`` would."""
@@ -441,10 +433,9 @@ class Engine:
         """
         change = SiteChange(self._store, self._sites, name, new)
 
-        def install(of: Iterable[LispSite]) -> list[Effect]:
-            return self._install_static(now, of)
-
-        return change.carry_out(self._registrar, self._pubsub, install, now)
+        return change.carry_out(
+            self._registrar, self._pubsub, partial(self._install_static, now), now
+        )
 
     def settle(self, now: float) -> list[Effect]:
         """Bring the store in line with the settings; once after the start, too.
@@ -525,21 +516,3 @@ def _unanswerable(request: MapRequest) -> Drop | None:
     if not request.records:
         return Drop.NO_RECORDS
     return None
-
-
-_TYPE_NAMES: Final = {
-    1: "MapRequest",
-    2: "MapReply",
-    3: "MapRegister",
-    4: "MapNotify",
-    5: "MapNotifyAck",
-    6: "MapReferral",
-    7: "InfoRequest",
-    8: "Ecm",
-    15: "SharedExtension",
-}
-
-
-def _type_name(data: bytes) -> str:
-    """What a message that could not be read set out to be."""
-    return _TYPE_NAMES.get(data[0] >> 4, "unknown") if data else "unknown"

@@ -28,6 +28,17 @@ def outermost(prefixes: Iterable[EidPrefix]) -> list[EidPrefix]:
     return found
 
 
+def tell_anew(before: SiteTable, after: SiteTable, store: Store, pubsub: PubSub) -> None:
+    """Subscribers are to hear of what is told in another way than before."""
+    for site in after:
+        old = before.named(site.name)
+        if old is None or old.override == site.override:
+            continue
+        for prefix in outermost({rule.prefix for rule in (*old.rules, *site.rules)}):
+            for mapping in store.covered(prefix):
+                pubsub.about_to_change(mapping.eid, told_anew=True)
+
+
 class SiteChange:
     """What is to become of one site.
 
