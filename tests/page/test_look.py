@@ -23,6 +23,7 @@ VIEWS = {
     "events": "Events",
     "lig": "lig",
     "poller": "Poller",
+    "subscriptions": "Subscriptions",
     "review": "Review",
 }
 """Each view's heading."""

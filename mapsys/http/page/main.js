@@ -20,6 +20,7 @@ import * as registrations from "./views/registrations.js";
 import * as review from "./views/review.js";
 import * as site from "./views/site.js";
 import * as sites from "./views/sites.js";
+import * as subscriptions from "./views/subscriptions.js";
 
 const VIEWS = [
   ["", "Overview", overview],
@@ -31,6 +32,7 @@ const VIEWS = [
   ["events", "Events", events],
   ["lig", "lig", lig],
   ["poller", "Poller", poller],
+  ["subscriptions", "Subscriptions", subscriptions],
   ["review", "Review", review],
 ];
 

@@ -8,6 +8,7 @@ import { table } from "./table.js";
 
 const TONES = {
   registered: "good",
+  active: "good",
   up: "good",
   present: "good",
   announced: "good",
