@@ -8,6 +8,7 @@ import pytest
 
 from tests.daemon.node import Node
 from tests.figures.record import wanted
+from tests.reliability.amplification import spoofed
 from tests.reliability.floods import flood, malformed
 from tests.reliability.kills import kills
 from tests.reliability.reloads import reloads
@@ -55,3 +56,11 @@ def test_reloads_under_load_lose_nothing(node: Node) -> None:
     assert tally.new_descriptors <= 4
     assert tally.lost == []
     wanted("messages lost in reloads, half of them broken", len(tally.lost), 0, 10)
+
+
+def test_spoofed_requests_make_no_weapon_of_a_node(seed: int) -> None:
+    sent = spoofed(20_000, 200, 2_000, seed)
+    assert sent.octets_for_one <= 3.0, f"seed {seed}"
+    assert sent.packets_for_one <= 1.0
+    wanted("octets sent for one, beyond the bursts", sent.octets_for_one, 3, sent.requests)
+    wanted("datagrams sent for one", sent.packets_for_one, 1, sent.requests)
