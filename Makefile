@@ -1,5 +1,6 @@
 # Each target is one script, so that everything works without make as well.
 .DEFAULT_GOAL := help
+.PHONY: chaos soak
 .PHONY: help run test check test-long mutants fuzz lab-alt bench bench-quick
 
 help:
@@ -12,6 +13,8 @@ help:
 	@echo "make simulate     days of protocol time against a model (SEED=, SEEDS=, DAYS=)"
 	@echo "make lab-alt      the ALT pilot network in namespaces, with all it has to show (root)"
 	@echo "make bench        speed against a C echo of the same packets (bench-quick: 30 s)"
+	@echo "make chaos        kills, reloads, garbage, floods on a live node (OPTIONS=\"--kills 20 ...\")"
+	@echo "make soak         hours of load on a live node (OPTIONS=\"--seconds 3600\")"
 
 run:
 	@scripts/run.sh
@@ -42,5 +45,11 @@ bench:
 
 bench-quick:
 	@scripts/bench.sh --quick
+
+chaos:
+	@scripts/chaos.sh $(OPTIONS)
+
+soak:
+	@scripts/soak.sh $(OPTIONS)
 
 export LISTEN HTTP STATE CONFIG PYTHON VENV SEED SEEDS DAYS
