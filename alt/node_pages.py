@@ -34,11 +34,12 @@ Listed = tuple[bytes, list[AltRow]]
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """after: the mark of an earlier page; empty at the beginning."""
+    """after: the mark of an earlier page; empty at the beginning. around: as asked."""
 
     instance: AltInstance
     after: bytes
     clocks: Clocks
+    around: EidPrefix | None = None
 
 
 def alt_page(
@@ -52,13 +53,16 @@ def alt_page(
     cursor = question.cursor or b""
     begin = int.from_bytes(cursor[:INSTANCE_OCTETS], "big")
     limit = max(1, min(question.limit, PAGE_ROWS_LIMIT))
+    around = None if question.around is None else EidPrefix.unpack(question.around)[0]
     rows: list[AltRow] = []
     for number in sorted(instances):
         if number < begin or question.instance_id not in (None, number):
             continue
         after = cursor[INSTANCE_OCTETS:] if number == begin else b""
         last = cursor
-        for mark, together in _LISTS[question.what](_Asked(instances[number], after, clocks)):
+        for mark, together in _LISTS[question.what](
+            _Asked(instances[number], after, clocks, around)
+        ):
             if rows and len(rows) + len(together) > limit:
                 return AltPage(rows, last)
             rows += together
@@ -76,6 +80,12 @@ def _peers(asked: _Asked) -> Iterator[Listed]:
 def _routes(asked: _Asked) -> Iterator[Listed]:
     instance = asked.instance
     exports = ExportPolicy(instance.config, instance.router.imports)
+    if asked.around is not None:
+        for length in range(asked.around.length, -1, -1):
+            best = instance.router.loc_rib.best(asked.around.truncated(length))
+            if best is not None:
+                yield best.prefix.pack(), route_rows(best, instance.router, exports)
+        return
     after = EidPrefix.unpack(asked.after)[0] if asked.after else None
     for route in instance.router.loc_rib.after(after):
         yield route.prefix.pack(), route_rows(route, instance.router, exports)

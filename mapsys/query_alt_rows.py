@@ -22,13 +22,15 @@ ALT_LISTS: Final[tuple[AltList, ...]] = get_args(AltList)
 class AltQuestion(msgspec.Struct, frozen=True, tag="alt"):
     """A list of one ALT instance or, with ``instance_id`` None, of all of them.
 
-    cursor: as answered in ``AltPage.next``. Declined with "no-alt" where there is none.
+    cursor: as answered in ``AltPage.next``. around: of the routes, those that cover
+    this EID (packed), longest first, in one page. Declined with "no-alt" where there is none.
     """
 
     what: AltList
     limit: int = 100
     cursor: bytes | None = None
     instance_id: int | None = None
+    around: bytes | None = None
 
 
 class AltTraceQuestion(msgspec.Struct, frozen=True, tag="alt-trace"):

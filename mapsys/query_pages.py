@@ -27,6 +27,8 @@ from mapsys.query_events import Eventful, changes, events
 from mapsys.query_events_rows import ChangesQuestion, EventsQuestion
 from mapsys.query_explain import Explaining, explained, history
 from mapsys.query_explain_rows import ExplainQuestion, HistoryQuestion
+from mapsys.query_feeds import pitr_prefixes, subscriptions
+from mapsys.query_feeds_rows import PitrPrefixesQuestion, SubscriptionsQuestion
 from mapsys.query_filters import passes
 from mapsys.query_keys import KeySource, keys
 from mapsys.query_keys_rows import ForgetNonce, KeysQuestion
@@ -181,6 +183,10 @@ async def answer(question: Question, source: QuerySource) -> Answer:
                 return await ordered(question, source)
             case EventsQuestion():
                 return await events(question, source)
+            case SubscriptionsQuestion():
+                return subscriptions(question, source)
+            case PitrPrefixesQuestion():
+                return pitr_prefixes(question, source)
             case ChangesQuestion():
                 return changes(question, source)
     except (AltDeclined, LifeDeclined) as declined:

@@ -22,6 +22,12 @@ from mapsys.query_alt_rows import (
 from mapsys.query_config_rows import ConfigQuestion, ConfigRow
 from mapsys.query_events_rows import ChangesPage, ChangesQuestion, EventsPage, EventsQuestion
 from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
+from mapsys.query_feeds_rows import (
+    PitrPrefixesPage,
+    PitrPrefixesQuestion,
+    SubscriptionsPage,
+    SubscriptionsQuestion,
+)
 from mapsys.query_keys_rows import ForgetNonce, KeysPage, KeysQuestion, NonceForgotten
 from mapsys.query_life_rows import ReloadOrder, ReloadRow, StopOrder, StopRow
 from mapsys.query_measures_rows import (
@@ -112,6 +118,8 @@ Question = (
     | EventsQuestion
     | ChangesQuestion
     | ConfigQuestion
+    | SubscriptionsQuestion
+    | PitrPrefixesQuestion
     | ReviewQuestion
     | ReloadOrder
     | StopOrder
@@ -293,6 +301,8 @@ Answer = (
     | EventsPage
     | ChangesPage
     | ConfigRow
+    | SubscriptionsPage
+    | PitrPrefixesPage
     | ReviewPage
     | ReloadRow
     | StopRow

@@ -133,6 +133,25 @@ class Subscriptions:
         for prefix, cells in self._table.covering(eid):
             yield prefix, list(cells)
 
+    def after(self, cursor: tuple[EidPrefix, bytes] | None) -> Iterator[Subscription]:
+        """What sorts behind a prefix and xTR, by prefix in table order, then by xTR.
+
+        As the table is at each step; of one prefix, as it is when its turn comes.
+        """
+        begin = None
+        if cursor is not None:
+            begin, last = cursor
+            yield from self._at(begin, self._table.get(begin) or {}, last)
+        for eid, cells in self._table.items(begin):
+            yield from self._at(eid, cells, b"")
+
+    @staticmethod
+    def _at(eid: EidPrefix, cells: dict[bytes, bytes], last: bytes) -> Iterator[Subscription]:
+        for subscriber, cell in sorted(cells.items()):
+            if subscriber > last:
+                deadline, nonce = _HEAD.unpack_from(cell)
+                yield Subscription(eid, subscriber, deadline, nonce, cell[_HEAD.size :])
+
     def due(self, now: float, limit: int) -> list[Subscription]:
         """Up to ``limit`` whose deadline has passed; they stay until put anew or removed."""
         found = []

@@ -39,7 +39,7 @@ COMMANDS: Final = {
     "lig": "mapsys.cli.lig",
     "register": "mapsys.cli.register",
 }
-"""Each module defines a click command of the subcommand's name."""
+"""Each module defines a click command of the subcommand's name, with _ for -."""
 
 
 class _Commands(click.Group):
@@ -51,7 +51,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+        command = getattr(import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

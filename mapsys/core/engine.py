@@ -255,6 +255,7 @@ class Engine:
             settings.petr,
             settings.path_mtu,
             self._has_alt,
+            settings.lisp_sec,
             now,
         )
         return explain(eid, facts)

@@ -17,6 +17,7 @@ from mapsys.core.effects import Endpoint
 from mapsys.core.forwarding import best_etr_host
 from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Limits, Rate
+from mapsys.core.lisp_sec_settings import LispSecSettings, Policy
 from mapsys.core.more_specifics import MoreSpecifics
 from mapsys.core.notify import CONTROL_PORT
 from mapsys.core.publish import read_record
@@ -24,6 +25,7 @@ from mapsys.core.questions import LocalAddresses
 from mapsys.core.replies import negative_record, positive_records, room_for_records
 from mapsys.core.resolution import Outcome, Resolution, Resolver, Why
 from mapsys.core.site import EidRule, LispSite, SiteTable
+from mapsys.core.subscriptions import State, state_of
 from mapsys.core.verdict import split
 from mapsys.eid import EidPrefix
 from mapsys.store import Mapping, Registration, Store
@@ -43,6 +45,8 @@ class Topic(StrEnum):
     KEY = "key"
     ANSWER = "answer"
     AUTHORITY = "authority"
+    SUBSCRIPTION = "subscription"
+    LISP_SEC = "lisp-sec"
     LIMIT = "limit"
 
 
@@ -87,6 +91,7 @@ class Facts:
     petr: tuple[RlocRecord, ...]
     path_mtu: int | None
     has_alt: Callable[[int], bool]
+    lisp_sec: LispSecSettings
     now: float
 
 
@@ -100,6 +105,8 @@ def explain(eid: EidPrefix, facts: Facts) -> Explanation:
         *_about_site(match, facts),
         *_about_registrations(answer, facts),
         *_about_answer(answer, records, etr, facts),
+        *_about_subscriptions(answer, facts),
+        *_about_lisp_sec(answer, facts.lisp_sec),
         *_about_limits(answer, facts.limits),
     ]
     rule = None if match is None else match[1].prefix
@@ -274,6 +281,29 @@ def _about_elsewhere(answer: Resolution, facts: Facts) -> Iterator[Reason]:
     else:
         text = "there is nobody to ask, so the Map-Request is dropped (not-authoritative)"
     yield Reason(Topic.ANSWER, text)
+
+
+def _about_subscriptions(answer: Resolution, facts: Facts) -> Iterator[Reason]:
+    held = facts.store.subscriptions
+    for prefix, xtr_ids in held.covering(answer.eid):
+        found = (held.get(prefix, xtr_id) for xtr_id in sorted(xtr_ids))
+        active = [s for s in found if s is not None and state_of(s.details) is State.ACTIVE]
+        if active:
+            names = ", ".join(one.subscriber.hex() for one in active[:DESCRIBED])
+            more = f" and {len(active) - DESCRIBED} more" if len(active) > DESCRIBED else ""
+            text = f"{len(active)} xTRs hear of changes of {prefix}: {names}{more}"
+            yield Reason(Topic.SUBSCRIPTION, text)
+
+
+def _about_lisp_sec(answer: Resolution, settings: LispSecSettings) -> Iterator[Reason]:
+    itrs, map_resolvers = settings.itrs.policy, settings.map_resolvers.policy
+    if itrs is Policy.OFF and map_resolvers is Policy.OFF:
+        return
+    text = f"protection is {itrs.value} for ITRs, and {map_resolvers.value} for Map-Resolvers"
+    yield Reason(Topic.LISP_SEC, text)
+    if answer.outcome is Outcome.FORWARD and answer.site is not None:
+        has = "has a key" if answer.site.lisp_sec is not None else "has no key"
+        yield Reason(Topic.LISP_SEC, f"{answer.site.name} {has} to take One-Time Keys under")
 
 
 def _about_limits(answer: Resolution, limits: Limits) -> Iterator[Reason]:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from mapsys.http import alt, alt_views
+from mapsys.http import alt, alt_topology, alt_views
 from mapsys.http.formats import LIST_MEDIA
 from mapsys.http.problem import Problem
 from mapsys.http.role import Role
@@ -42,6 +42,14 @@ ALT: Final = (
         alt_views.TraceView,
         parameters=(EID, INSTANCE_ID),
         problems=(Problem.NO_ALT, Problem.NOT_TRACEABLE, Problem.INVALID_EID),
+    ),
+    Route(
+        "/api/v1/alt/topology",
+        alt_topology.topology,
+        "This node and its neighbours as nodes and edges, from the live sessions.",
+        alt_topology.TopologyView,
+        parameters=(INSTANCE_ID,),
+        problems=(Problem.NO_ALT,),
     ),
     Route(
         "/api/v1/alt/operation",

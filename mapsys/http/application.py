@@ -18,6 +18,7 @@ from mapsys.http.audit import AUDIT
 from mapsys.http.doorkeeper import DOORKEEPER, IDENTITY, Doorkeeper
 from mapsys.http.event_hub import EVENT_HUB, EventHub
 from mapsys.http.event_stream import MEDIA as STREAM
+from mapsys.http.feeds import FEEDS, feeds
 from mapsys.http.guard import guarded
 from mapsys.http.limits import BODY_OCTETS_LIMIT, ConnectionLimits
 from mapsys.http.map_requests import QUERIES, QUERIES_LIMIT
@@ -63,6 +64,7 @@ def application(client: QueryClient, state: Path, access: Access) -> web.Applica
     app[DUMPS] = Dumps(state)
     app[AUDIT] = AuditTrail(state)
     app[QUERIES] = asyncio.Semaphore(QUERIES_LIMIT)
+    app[FEEDS] = feeds()
     app[LIMITS] = []
     app[DOORKEEPER] = Doorkeeper(access)
     app[EVENT_HUB] = EventHub(QueryClient(state / QUERY_SOCKET_NAME))

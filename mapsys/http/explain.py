@@ -9,11 +9,15 @@ from aiohttp import web
 
 from mapsys.eid import EidPrefix
 from mapsys.http import parameters
+from mapsys.http.alt_views import AltRouteView, alt_view
 from mapsys.http.api import QUERY_CLIENT, json_response
 from mapsys.http.doorkeeper import IDENTITY
 from mapsys.http.explain_views import HistoryView, explain_view, history_view
 from mapsys.http.lists import answer_list
 from mapsys.http.tenant import own_explanation, own_history, own_lookup, require_own
+from mapsys.query_alt import NO_ALT
+from mapsys.query_alt_rows import AltPage, AltQuestion
+from mapsys.query_client import QueryDeclined
 from mapsys.query_explain_rows import ExplainQuestion, ExplainRow, HistoryPage, HistoryQuestion
 from mapsys.query_rows import LookupQuestion, LookupRow
 
@@ -29,7 +33,22 @@ async def explain(request: web.Request) -> web.Response:
     identity = request[IDENTITY]
     shown = own_lookup(found, identity)
     row = await client.ask(ExplainQuestion(eid), ExplainRow)
-    return json_response(explain_view(shown, own_explanation(found, row, identity)))
+    ways = await _ways(request) if identity.sites is None else []
+    return json_response(explain_view(shown, own_explanation(found, row, identity), ways))
+
+
+async def _ways(request: web.Request) -> list[AltRouteView]:
+    """The ALT's routes around the EID at this node, longest first; none without an ALT."""
+    eid = _eid(request)
+    question = AltQuestion("routes", instance_id=eid.instance_id, around=eid.pack())
+    try:
+        page = await request.app[QUERY_CLIENT].ask(question, AltPage)
+    except QueryDeclined as declined:
+        if declined.reason == NO_ALT:
+            return []
+        raise
+    views = (alt_view(row) for row in page.rows)
+    return [view for view in views if isinstance(view, AltRouteView) and view.in_use]
 
 
 async def history(request: web.Request) -> web.StreamResponse:

@@ -6,6 +6,7 @@ import msgspec
 
 from mapsys.core.details import describe_registrant
 from mapsys.eid import EidPrefix
+from mapsys.http.alt_views import AltRouteView
 from mapsys.http.views import RegistrationView, registration_view, timestamp
 from mapsys.query_explain_rows import ExplainRow, HistoryRow, MoverRow
 from mapsys.query_rows import LookupRow
@@ -13,7 +14,7 @@ from mapsys.record_view import RecordView, plain_text, read_record_view
 
 
 class ReasonView(msgspec.Struct, frozen=True):
-    """One sentence. topic: site, policy, registration, key, answer, authority or limit."""
+    """One sentence. topic: a word such as site, policy, key or answer."""
 
     topic: str
     text: str
@@ -42,7 +43,8 @@ class ExplainView(msgspec.Struct, frozen=True):
     """``/api/v1/explain/{eid}``: what a Map-Request for the EID meets, and all that decides.
 
     rule: the configured EID-Prefix that says whose it is. etr: whom it would be
-    passed on to. answer: what the Map-Reply would hold.
+    passed on to. answer: what the Map-Reply would hold. alt_routes: those of the ALT in
+    use here around the EID, longest first, each with its neighbour.
     """
 
     eid: str
@@ -56,6 +58,7 @@ class ExplainView(msgspec.Struct, frozen=True):
     registrations: list[RegistrationView]
     reasons: list[ReasonView]
     moves: list[MoveView]
+    alt_routes: list[AltRouteView]
 
 
 class HistoryView(msgspec.Struct, frozen=True):
@@ -77,7 +80,7 @@ class HistoryView(msgspec.Struct, frozen=True):
     merge_conflict: bool
 
 
-def explain_view(found: LookupRow, row: ExplainRow) -> ExplainView:
+def explain_view(found: LookupRow, row: ExplainRow, alt_routes: list[AltRouteView]) -> ExplainView:
     """An explanation. Raises WireError where a record is damaged."""
     eid, _ = EidPrefix.unpack(found.eid)
     return ExplainView(
@@ -92,6 +95,7 @@ def explain_view(found: LookupRow, row: ExplainRow) -> ExplainView:
         registrations=[registration_view(one) for one in found.registrations],
         reasons=[ReasonView(reason.topic, reason.text) for reason in row.reasons],
         moves=[_move_view(move) for move in row.moves],
+        alt_routes=alt_routes,
     )
 
 

@@ -19,6 +19,7 @@ from mapsys.http import (
 from mapsys.http.alt_routes import ALT
 from mapsys.http.event_routes import EVENTS
 from mapsys.http.explain_views import ExplainView, HistoryView
+from mapsys.http.feed_routes import FEEDS
 from mapsys.http.formats import JSON, LIST_MEDIA
 from mapsys.http.page_routes import PAGE
 from mapsys.http.problem import Problem
@@ -319,6 +320,7 @@ ROUTES: Final = (
     *STATUS,
     *EIDS,
     *EVENTS,
+    *FEEDS,
     *QUERIES,
     *LIFE,
     *ORDERS,
