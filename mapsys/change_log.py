@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from math import inf
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -387,7 +388,8 @@ def _unpack_subscription(kind: bytes, octets: bytes, offset: int) -> tuple[Chang
     match kind:
         case b"u":
             deadline, nonce, *sizes = _SUBSCRIBE.unpack_from(octets, offset)
-            _refuse_no_time(deadline)
+            if deadline != inf:  # it lasts until it is ended
+                _refuse_no_time(deadline)
             eid, start = EidPrefix.unpack(octets, offset + _SUBSCRIBE.size)
             middle = start + sizes[0]
             end = middle + sizes[1]

@@ -65,7 +65,7 @@ cdef class PrefixTrie:
         """The longest match of each, looked up side by side."""
         cdef size_t count = len(eids), index
         cdef Key *keys = <Key *>malloc((count + 1) * sizeof(Key))
-        cdef const Key **pointers = <const Key **>malloc((count + 1) * sizeof(Key *))
+        cdef const Key **pointers = <const Key **>calloc(count + 1, sizeof(Key *))
         cdef uint32_t *found = <uint32_t *>malloc((count + 1) * sizeof(uint32_t))
         try:
             if keys == NULL or pointers == NULL or found == NULL:

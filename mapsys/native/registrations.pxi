@@ -3,6 +3,8 @@
 
 from libc.math cimport fabs
 
+from mapsys.change_log import TIME_LIMIT_SECONDS
+
 cdef enum:
     REGISTRANT_LIMIT = 255
     NOT_THERE = 0           # what registrations_withdraw found
@@ -10,11 +12,11 @@ cdef enum:
     IS_LAST = 2             # nothing is left to publish
     IS_NOT_LAST = 3         # what is left stays published
 
-cdef double SECONDS_LIMIT = 1e15
+cdef double SECONDS_LIMIT = TIME_LIMIT_SECONDS
 
 
 cdef bint is_time(double seconds) noexcept nogil:
-    """Whether it can be a deadline: no infinity, and far from where whole seconds are lost."""
+    """Whether a clock can say it: a number, and not beyond any uptime."""
     return fabs(seconds) < SECONDS_LIMIT
 
 
