@@ -20,11 +20,10 @@ class MinuteCounts:
         self._counts = array("H", bytes(2 * MINUTES))
         self._newest = int(now // 60)
 
-    def count(self, now: float) -> None:
-        """It took place once more."""
-        minute = self._turn_to(now)
-        if self._counts[minute % MINUTES] < _HIGHEST:
-            self._counts[minute % MINUTES] += 1
+    def count(self, now: float, times: int = 1) -> None:
+        """It took place once more, or several times."""
+        minute = self._turn_to(now) % MINUTES
+        self._counts[minute] = min(self._counts[minute] + times, _HIGHEST)
 
     def last_hour(self, now: float) -> list[int]:
         """The counts of the last 60 minutes, the present one last; empty where all are 0."""

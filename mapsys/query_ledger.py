@@ -65,11 +65,12 @@ class SiteLedger:
             match effect:
                 case Registered() | Refreshed() | Withdrawn():
                     account = self._account(effect.site)
-                    account.accepted += 1
+                    count = effect.count if isinstance(effect, Refreshed) else 1
+                    account.accepted += count
                     account.last_accepted = now
                     if account.accepted_lately is None:
                         account.accepted_lately = MinuteCounts(now)
-                    account.accepted_lately.count(now)
+                    account.accepted_lately.count(now, count)
                 case Refused():
                     last = LastRefusal(now, effect.source, effect.eid, effect.reason, effect.detail)
                     self._refused(effect.site, last)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
+from mapsys.core.refresh_plan import RefreshPlan
 from mapsys.eid import EidPrefix
 
 
@@ -151,12 +152,16 @@ class Refreshed:
     again: refreshes by an equal Map-Register (nonce and authentication data
     apart) from the same source: ``again(datagram, now)`` does all that the core
     would, and returns its effects, or None where the core has to look itself.
-    Good until the store's generation changes.
+    Good until the store's generation changes. plan: the same spelled out, for who
+    does it without Python; to be asked for before the store changes. count: of
+    Map-Registers, where one effect stands for several.
     """
 
     site: str
     records: int
     again: Callable[[Datagram, float], list[Effect] | None] | None = None
+    plan: Callable[[], RefreshPlan] | None = field(default=None, compare=False, repr=False)
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

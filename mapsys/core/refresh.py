@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hmac import compare_digest
+from math import inf
 from typing import Final
 
 from mapsys.core.admission import MESSAGE, Authenticated
 from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Refreshed, Send
 from mapsys.core.key_uses import KeyUses
-from mapsys.core.limiter import Budgets
+from mapsys.core.limiter import UNLIMITED, Budgets
 from mapsys.core.notify import CONTROL_PORT
 from mapsys.core.reasons import Drop
+from mapsys.core.refresh_plan import RefreshPlan
 from mapsys.core.replay import DIGEST_OCTETS, Check, is_proof, nonce_is_new
 from mapsys.eid import EidPrefix
 from mapsys.store import Store
@@ -112,3 +114,52 @@ def refresher(
         return effects
 
     return again
+
+
+def plan_of(
+    budgets: Budgets,
+    is_writable: Callable[[], bool],
+    *,
+    key_uses: KeyUses,
+    register: MapRegister,
+    who: Authenticated,
+    sender: str,
+    held: Sequence[tuple[EidPrefix, int]],
+    superseded_seconds: float,
+) -> RefreshPlan:
+    """What ``refresher``'s function does, spelled out; the arguments are the same."""
+    site, key, secret = who.site, who.key, who.secret
+    valid_from, valid_until = key.bounds_of(secret)
+    proves = is_proof(register, who.check, sender)
+    word = _NOTIFY_WORD | len(register.records)
+    if register.xtr_id is not None:
+        word |= _NOTIFY_HAS_TRAILER
+
+    def admit(now: float) -> bool:
+        return budgets.take_register(site.name, site.register_rate, now)
+
+    def accepted(count: int, now: float) -> None:
+        for _ in range(count):
+            key_uses.note(site.name, key, secret, now)
+        if proves:
+            budgets.prove(budgets.host(sender), now)
+
+    rate = site.register_rate or budgets.limits.registers_per_site
+    return RefreshPlan(
+        site.name,
+        secret,
+        register.algorithm_id,
+        len(register.authentication_data),
+        -inf if valid_from is None else valid_from,
+        inf if valid_until is None else valid_until,
+        who.check.value,
+        who.mark,
+        who.registrant,
+        tuple(held),
+        superseded_seconds,
+        word if register.want_map_notify else None,
+        site.notify_to_source,
+        is_writable,
+        None if rate is None or rate == UNLIMITED else admit,
+        accepted,
+    )

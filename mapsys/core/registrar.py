@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from mapsys.core.admission import MESSAGE, Authenticated, Claim, authenticate, claims_of
 from mapsys.core.changes import Changes, Message
@@ -25,7 +26,7 @@ from mapsys.core.notify import CONTROL_PORT, NotifyQueue, acknowledge
 from mapsys.core.publish import read_record
 from mapsys.core.reasons import Drop, Refusal
 from mapsys.core.recipients import recipient_of
-from mapsys.core.refresh import refresher
+from mapsys.core.refresh import plan_of, refresher
 from mapsys.core.relay_path import RelayPath, Rtrs
 from mapsys.core.replay import Check, digest_of, is_proof, nonce_is_new
 from mapsys.core.site import SiteTable
@@ -199,8 +200,7 @@ class Registrar:
         for verdict in verdicts:
             effects.extend(self._changes.carry_out(verdict, message))
         if all(v.kind in _UNCHANGED for v in verdicts):
-            again = self._refresher(verdicts, message)
-            effects.append(Refreshed(who.site.name, len(verdicts), again))
+            effects.append(self._refreshed(verdicts, message))
         if register.want_map_notify:
             octets = acknowledge(register, [_answer(v) for v in verdicts], who.secret)
             datagram = message.datagram
@@ -219,13 +219,13 @@ class Registrar:
                     effects.extend(self._tell([verdict.own], verdict.published, now))
         return effects
 
-    def _refresher(
-        self, verdicts: Sequence[Verdict], message: Message
-    ) -> Callable[[Datagram, float], list[Effect] | None] | None:
-        if message.relay is not None:
-            return None
-        if any(v.kind is not Kind.REFRESH or v.published != v.octets for v in verdicts):
-            return None
+    def _refreshed(self, verdicts: Sequence[Verdict], message: Message) -> Refreshed:
+        """The effect, with how it can be had again where that may be."""
+        effect = Refreshed(message.who.site.name, len(verdicts))
+        if message.relay is not None or any(
+            v.kind is not Kind.REFRESH or v.published != v.octets for v in verdicts
+        ):
+            return effect
         held = [
             (
                 v.claim.eid,
@@ -233,7 +233,7 @@ class Registrar:
             )
             for v in verdicts
         ]
-        return refresher(
+        again = refresher(
             self._store,
             self._budgets,
             lambda: self.writable,
@@ -244,6 +244,18 @@ class Registrar:
             held=held,
             superseded_seconds=self._changes.superseded_seconds,
         )
+        plan = partial(
+            plan_of,
+            self._budgets,
+            lambda: self.writable,
+            key_uses=self._key_uses,
+            register=message.register,
+            who=message.who,
+            sender=message.datagram.source.host,
+            held=held,
+            superseded_seconds=self._changes.superseded_seconds,
+        )
+        return replace(effect, again=again, plan=plan)
 
     def _to_tell(self, verdict: Verdict, who: Authenticated) -> list[Registration]:
         """The other xTRs whose picture of the mapping is now wrong.

@@ -75,6 +75,17 @@ class SiteKey:
         """The secrets that may be used at this time, where the key may."""
         return (secret for secret in self.secrets() if self.takes(secret, now))
 
+    def bounds_of(self, secret: Key) -> tuple[float | None, float | None]:
+        """From when until when one of the key's secrets may be used; None: without bound."""
+        starts, ends = [self.valid_from], [self.valid_until]
+        if self.next is not None:
+            starts.append(self.next_from if secret is self.next else None)
+            ends.append(None if secret is self.next else self.current_until)
+        return (
+            max((start for start in starts if start is not None), default=None),
+            min((end for end in ends if end is not None), default=None),
+        )
+
     def takes(self, secret: Key, now: float) -> bool:
         """Whether one of the key's secrets may be used at this time, where the key may."""
         if self.next is None:

@@ -11,7 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton, socket
 from typing import TYPE_CHECKING, Final
 
-from mapsys.core.effects import Answered, Datagram, Dropped, Effect, Endpoint, Repeat, Scope, Send
+from mapsys.core.effects import (
+    Answered,
+    Datagram,
+    Dropped,
+    Effect,
+    Endpoint,
+    Refreshed,
+    Repeat,
+    Scope,
+    Send,
+)
+from mapsys.core.notify import CONTROL_PORT
 from mapsys.datapath.counters import counter_name
 from mapsys.datapath.listener import (
     RECEIVE_BUFFER_OCTETS,
@@ -28,7 +39,7 @@ from mapsys.native._engine import NativeBatches
 from mapsys.store import Store
 
 if TYPE_CHECKING:
-    from mapsys.native._engine import Leaving
+    from mapsys.native._engine import Arrival, Leaving
 
 _REPEATS: Final = {Repeat.NONCE: 1, Repeat.INNER: 2}
 
@@ -51,7 +62,8 @@ class NativeDatapath(PureDatapath):
         inherited: Mapping[Endpoint, socket] | None = None,
         bursts: bool = True,
     ) -> None:
-        self._batches = NativeBatches(bursts=bursts)
+        self._batches = NativeBatches(store, bursts=bursts)
+        self._now = 0.0
         self._numbers: dict[Listener, int] = {}
         self._told: dict[tuple[str, int | None], EidPrefix] = {}
         """By outcome and action, a prefix that was answered for."""
@@ -98,6 +110,7 @@ class NativeDatapath(PureDatapath):
     def run(self, now: float) -> list[Datagram]:
         """Read one batch, answer what is known, and hand up the rest."""
         self._follow_generation()
+        self._now = now
         listeners = list(self._numbers)
         order = [self._numbers[listener] for listener in self._sockets.in_turn()]
         unknown, filled = self._batches.run(now, order)
@@ -119,6 +132,7 @@ class NativeDatapath(PureDatapath):
     def learn(self, punt: Datagram, effects: Sequence[Effect]) -> None:
         """Be shown the core's answer to a punt, to give it again where the effects allow."""
         super().learn(punt, effects)
+        self._learn_refreshes(punt, effects)
         sends = [effect for effect in effects if isinstance(effect, Send)]
         answered = [effect for effect in effects if isinstance(effect, Answered)]
         if self._repeats is None or len(sends) != 1 or len(answered) != 1 or len(effects) != 2:
@@ -130,6 +144,24 @@ class NativeDatapath(PureDatapath):
         if scope is not None:
             self._learn_scope(punt, send, scope, told)
 
+    def _learn_refreshes(self, punt: Datagram, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if not isinstance(effect, Refreshed) or effect.plan is None or self._repeats is None:
+                continue
+            reply = Endpoint(punt.source.host, CONTROL_PORT)
+            route, came_to = self._sockets.route(punt.local, reply), self._sockets.at(punt.local)
+            if route is not None and came_to is not None:
+                self._batches.learn_refresh(
+                    self._as_arrived(punt, came_to),
+                    _packed(punt.source.host),
+                    effect.plan(),
+                    self._leaving(route, reply),
+                )
+
+    def _as_arrived(self, punt: Datagram, came_to: Listener) -> Arrival:
+        number, packed = self._numbers[came_to], _packed(punt.local.host)
+        return punt.data, punt.source.host, punt.source.port, number, packed
+
     def _learn_scope(self, punt: Datagram, send: Send, scope: Scope, told: Answered) -> None:
         reply = self._sockets.route(scope.reply_from, scope.reply_to)
         way_out = self._route_of(send)
@@ -139,13 +171,7 @@ class NativeDatapath(PureDatapath):
         outcome = told.outcome, told.action
         self._told.setdefault(outcome, scope.prefix)
         self._batches.learn(
-            (
-                punt.data,
-                punt.source.host,
-                punt.source.port,
-                self._numbers[came_to],
-                _packed(punt.local.host),
-            ),
+            self._as_arrived(punt, came_to),
             _packed(punt.source.host),
             send.data,
             _REPEATS[send.repeat],
@@ -171,6 +197,14 @@ class NativeDatapath(PureDatapath):
             effects.append(Answered(self._told[outcome], *outcome, count))
         self._repeated_requests += len(refused)
         effects += [Dropped(Endpoint(*asker), "MapRequest", OVER_BUDGET) for asker in refused]
+        refreshed, over = self._batches.take_refreshed()
+        for plan, count in refreshed:
+            self._repeated_refreshes += count
+            plan.accepted(count, self._now)
+            effects.append(Refreshed(plan.site, count * len(plan.held), count=count))
+        self._repeated_refreshes += len(over)
+        for host, port, site in over:
+            effects.append(Dropped(Endpoint(host, port), "MapRegister", OVER_BUDGET, site))
         return effects
 
     def forget(self) -> None:
@@ -188,6 +222,7 @@ class NativeDatapath(PureDatapath):
     def release(self, ticket: int) -> None:
         """The journal has committed everything up to this ticket."""
         super().release(ticket)
+        self._batches.release(ticket)
         self._batches.flush()
 
     def _transmit(self, route: Route | None, data: bytes, destination: Endpoint) -> None:

@@ -12,6 +12,7 @@ cdef struct chunk:
     question asked[32]
     way ways[32]            # context NOTHING: not known
     uint32_t found[32]      # plans
+    uint32_t refreshes[32]
     bint limited
 
 
@@ -37,9 +38,27 @@ cdef class NativeBatches:
     cdef list plan_asks          # by plan: (destination or None, EID-Prefix or None)
     cdef list outcomes           # what is counted in plans.answered
     cdef list refused            # (host, port) of askers over a budget
+    cdef refreshes taught
+    cdef object store            # a NativeStore, or None: then nothing is refreshed here
+    cdef Registrations *registrations
+    cdef pthread_mutex_t *mutex
+    cdef uint64_t *ticket
+    cdef list refresh_plans      # core.refresh_plan.RefreshPlan, by number
+    cdef dict keys               # NativeKey, by what the core knows a secret by
+    cdef bint writable
+    cdef list refused_sites      # (host, port, site) of Map-Registers over a budget
+    cdef double now
 
-    def __cinit__(self, *, bint bursts=True):
+    def __cinit__(self, store, *, bint bursts=True):
+        cdef NativeStore own
         self.bursts = bursts
+        self.registrations = NULL
+        self.store = None
+        if isinstance(store, NativeStore):
+            own = self.store = store
+            self.registrations = &own.held_
+            self.mutex = &own.mutex
+            self.ticket = &own._ticket
         self.out = <outbox *>calloc(1, sizeof(outbox))
         self.arrivals = <arrival *>malloc(ARRIVALS_LIMIT * sizeof(arrival))
         self.unknown = <uint8_t *>malloc(ARRIVALS_LIMIT)
@@ -52,6 +71,8 @@ cdef class NativeBatches:
             raise MemoryError
         if plans_open(&self.held, int.from_bytes(os.urandom(8), "big")) < 0:
             raise MemoryError
+        if refreshes_open(&self.taught, int.from_bytes(os.urandom(8), "big")) < 0:
+            raise MemoryError
         self.out.coalesce = bursts
         self.listener_count = 0
         self.arrived = 0
@@ -59,6 +80,9 @@ cdef class NativeBatches:
         self.refused = []
         self.way_asks = []
         self.plan_asks = []
+        self.refresh_plans = []
+        self.refused_sites = []
+        self.keys = {}
 
     def __dealloc__(self):
         if self.out != NULL:
@@ -69,6 +93,7 @@ cdef class NativeBatches:
         free(self.part)
         free(self.box.octets)
         plans_close(&self.held)
+        refreshes_close(&self.taught)
 
     def listen(self, list sockets):
         """Read from these sockets alone, and send by them. Raises ValueError past 256."""
@@ -77,6 +102,7 @@ cdef class NativeBatches:
         if len(sockets) > LISTENERS:
             raise ValueError(f"{len(sockets)} sockets; at most {LISTENERS} are served")
         self.forget()
+        self._follow([each[0] for each in sockets])
         self.listener_count = len(sockets)
         for index, (fd, ipv6, wildcard, port, address) in enumerate(sockets):
             made = &self.listeners[index]
@@ -90,11 +116,22 @@ cdef class NativeBatches:
             if self.bursts:
                 made.bursts_in = setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(int)) == 0
 
+    cdef _follow(self, list descriptors):
+        """What waits goes by the same sockets under their new numbers."""
+        cdef waiting *one = self.taught.first
+        numbers = {fd: number for number, fd in enumerate(descriptors)}
+        while one != NULL:
+            if one.to.listener >= 0:
+                one.to.listener = numbers.get(self.listeners[one.to.listener].fd, -1)
+            one = one.next
+
     def forget(self):
         """Repeat nothing learned so far."""
         plans_forget(&self.held)
-        if ways_forget(&self.held) < 0:
+        if ways_forget(&self.held) < 0 or refreshes_forget(&self.taught) < 0:
             raise MemoryError
+        self.refresh_plans = []
+        self.keys = {}
         self.way_asks = []
         self.plan_asks = []
 
@@ -109,6 +146,10 @@ cdef class NativeBatches:
         cdef int index, got, room = TURN_LIMIT
         cdef list unknown = []
         filled = -1
+        self.now = now
+        self.writable = False
+        if self.refresh_plans:
+            self.writable = self.refresh_plans[0].is_writable()
         for number in order:
             index = number
             while room > 0:
@@ -181,9 +222,15 @@ cdef class NativeBatches:
         part.limited = False
         for index in range(part.count):
             came = &self.arrivals[at + index]
-            part.found[index] = NOTHING
+            part.found[index] = part.refreshes[index] = NOTHING
             self.unknown[at + index] = True
             part.ways[index].context = NOTHING
+            if self.writable:
+                number = find_refresh(&self.taught, self.registrations, came, self.now)
+                if number != NOTHING:
+                    part.refreshes[index] = number
+                    part.limited |= self.taught.all[number].limited
+                    continue
             if not self.held.used or not read_question(
                 came.data, came.length, came.source.port, &part.asked[index]
             ):
@@ -225,6 +272,13 @@ cdef class NativeBatches:
                     &self.held, self.out, self.listeners, &self.part.asked[index],
                     &self.part.ways[index], &self.held.all[self.part.found[index]],
                 )
+            elif self.part.refreshes[index] != NOTHING:
+                pthread_mutex_lock(self.mutex)
+                self.unknown[self.part.first + index] = not carry_out(
+                    &self.taught, self.registrations, self.ticket[0],
+                    self.part.refreshes[index], &self.arrivals[self.part.first + index], self.now,
+                )
+                pthread_mutex_unlock(self.mutex)
 
     cdef int _ask_budgets(self, double now) except -1:
         """Leave out of the chunk what a budget has nothing left for."""
@@ -232,6 +286,14 @@ cdef class NativeBatches:
         cdef uint32_t number, octets
         cdef const arrival *came
         for index in range(self.part.count):
+            number = self.part.refreshes[index]
+            if number != NOTHING and self.taught.all[number].limited:
+                plan = self.refresh_plans[number]
+                if not plan.admit(now):
+                    self.part.refreshes[index] = NOTHING
+                    self.unknown[self.part.first + index] = False
+                    came = &self.arrivals[self.part.first + index]
+                    self.refused_sites.append((*self._shown(came)[1:3], plan.site))
             number = self.part.found[index]
             if number == NOTHING or not self.held.all[number].limited:
                 continue
@@ -268,17 +330,10 @@ cdef class NativeBatches:
         cdef Key key
         cdef uint8_t kept[256]
         cdef uint32_t size, cell
-        cdef bytes data, local, learned
-        data, host, port, number, local = asked_by
-        memset(&came, 0, sizeof(came))
-        came.data = data
-        came.length = len(data)
-        came.listener = number
-        came.source.port = port
-        came.source.ipv6 = len(source) == 16
-        memcpy(came.source.address, <const char *>source, len(source))
-        memcpy(came.local, <const char *>local, len(local))
-        if not read_question(came.data, came.length, port, &asked):
+        cdef bytes learned
+        host = asked_by[1]
+        arrival_of(asked_by, source, &came)
+        if not read_question(came.data, came.length, came.source.port, &asked):
             return
         size = way_key(&asked, &came, self.own_ports, self.listener_count, kept)
         if size == 0:
@@ -289,7 +344,7 @@ cdef class NativeBatches:
             self.forget()
             self.admit = admit
         memset(&by, 0, sizeof(by))
-        by.context = context_of(&self.held, number, came.local, 6 if len(reply[1]) == 16 else 4)
+        by.context = context_of(&self.held, came.listener, came.local, 6 if len(reply[1]) == 16 else 4)
         if by.context == NOTHING or not self._counts(outcome):
             return
         fill_leaving(reply, &by.to)
@@ -342,7 +397,103 @@ cdef class NativeBatches:
         memset(self.held.answered, 0, sizeof(self.held.answered))
         return answered, refused
 
+    def learn_refresh(self, asked_by, bytes source, plan, reply):
+        """Refresh by every equal Map-Register, as the plan (core.refresh_plan) says.
+
+        asked_by, source: as in :meth:`learn`. reply: how the Map-Notify leaves.
+        """
+        cdef arrival came
+        cdef refresh *made
+        cdef uint8_t name[32]
+        cdef Key key
+        cdef Octets who
+        cdef NativeKey secret
+        cdef bytes mark = plan.mark, registrant = plan.registrant
+        cdef uint32_t cell, number, slot, index
+        if self.registrations == NULL:
+            return
+        arrival_of(asked_by, source, &came)
+        if name_of_register(&came, name) == 0:
+            return
+        if plan.algorithm_id == HKDF_SHA256 and not plan.secret.prepared(NativeKey).derives:
+            return
+        if self.taught.used == REFRESHES_LIMIT:
+            self.forget()
+        cell = cells_find(&self.taught.names, name, NAME_OCTETS)
+        if cell != NOTHING:
+            return  # taught already, and the core was asked for another reason
+        number = self.taught.used
+        made = &self.taught.all[number]
+        memset(made, 0, sizeof(refresh))
+        secret = plan.secret.prepared(NativeKey)
+        self.keys[secret] = secret
+        made.key = &secret.key
+        made.algorithm_id = plan.algorithm_id
+        made.mac_octets = plan.mac_octets
+        made.valid_from = plan.valid_from
+        made.valid_until = plan.valid_until
+        made.superseded_seconds = plan.superseded_seconds
+        made.check = plan.check
+        made.notifies = plan.notify_word is not None
+        made.word = plan.notify_word or 0
+        made.limited = plan.admit is not None
+        fill_leaving(reply, &made.to)
+        if plan.to_source:
+            made.to.destination.port = 0
+        made.held = len(plan.held)
+        made.memory = <uint8_t *>malloc(16 * made.held + len(mark) + len(registrant) + 1)
+        if made.memory == NULL:
+            raise MemoryError
+        made.lifetimes = <double *>made.memory
+        made.slots = <uint32_t *>(made.memory + 8 * made.held)
+        made.mark.start = made.memory + 16 * made.held
+        made.mark.length = len(mark)
+        made.registrant.start = made.mark.start + made.mark.length
+        made.registrant.length = len(registrant)
+        memcpy(<uint8_t *>made.mark.start, <const char *>mark, len(mark))
+        memcpy(<uint8_t *>made.registrant.start, <const char *>registrant, len(registrant))
+        for index, (eid, lifetime) in enumerate(plan.held):
+            key_of(eid, &key)
+            slot = slot_find(
+                self.registrations, trie_find(&self.registrations.trie, &key), made.registrant
+            )
+            if slot == NOTHING:
+                free(made.memory)
+                return
+            made.slots[index] = slot
+            made.lifetimes[index] = lifetime
+        cell = cells_hold(&self.taught.names, name, NAME_OCTETS)
+        if cell == NOTHING:
+            free(made.memory)
+            raise MemoryError
+        memcpy(cell_payload(&self.taught.names, cell), &number, sizeof(uint32_t))
+        self.taught.used += 1
+        self.refresh_plans.append(plan)
+
+    def take_refreshed(self):
+        """[(plan, count)] of refreshes since the last call, and [(host, port, site)] refused."""
+        cdef uint32_t index
+        cdef refresh *one
+        taken = []
+        for index in range(self.taught.touched_count):
+            one = &self.taught.all[self.taught.touched[index]]
+            taken.append((self.refresh_plans[self.taught.touched[index]], one.times))
+            one.times = 0
+        self.taught.touched_count = 0
+        refused, self.refused_sites = self.refused_sites, []
+        return taken, refused
+
     # Sending
+
+    def release(self, uint64_t ticket):
+        """Compose the Map-Notifies that waited for no more than this ticket."""
+        with nogil:
+            release_waiting(&self.taught, ticket, self.out, self.listeners)
+
+    @property
+    def waiting(self):
+        """Map-Notifies that wait for the journal, and those that were lost."""
+        return self.taught.waiting_count, self.taught.waiting_dropped
 
     def compose(self, bytes data, to):
         """Put a message with those that :meth:`flush` sends; to: as in :meth:`learn`."""
@@ -353,10 +504,7 @@ cdef class NativeBatches:
         if len(data) > OUT_OCTETS:
             raise ValueError(f"{len(data)} octets are no datagram")
         made = compose(self.out, self.listeners, len(data))
-        made.listener = where.listener
-        made.destination = where.destination
-        made.from_source = where.from_source
-        memcpy(made.source, where.source, 16)
+        depart(made, &where)
         memcpy(made.data, octets, len(data))
 
     def flush(self):
@@ -402,6 +550,21 @@ cdef class NativeBatches:
     def burst_counts(self):
         """Bursts received and sent since the start."""
         return self.out.bursts_received, self.out.bursts_sent
+
+
+cdef int arrival_of(asked_by, bytes source, arrival *came) except -1:
+    """From what :meth:`NativeBatches.run` shows; the octets have to live as long."""
+    cdef bytes data, local
+    data, _, port, number, local = asked_by
+    memset(came, 0, sizeof(arrival))
+    came.data = data
+    came.length = len(data)
+    came.listener = number
+    came.source.port = port
+    came.source.ipv6 = len(source) == 16
+    memcpy(came.source.address, <const char *>source, len(source))
+    memcpy(came.local, <const char *>local, len(local))
+    return 0
 
 
 cdef int fill_leaving(to, leaving *made) except -1:

@@ -167,12 +167,9 @@ cdef void answer(
     cdef departure *made
     cdef const leaving *to = &found.to if found.repeat == REPEAT_INNER else &by.to
     made = compose(out, listeners, answer_octets(found, asked))
-    made.listener = to.listener
-    made.destination = to.destination
+    depart(made, to)
     if made.destination.port == 0:
         made.destination.port = asked.reply_port
-    made.from_source = to.from_source
-    memcpy(made.source, to.source, 16)
     memcpy(made.data, found.octets, 4)
     if found.repeat == REPEAT_INNER:
         memcpy(made.data + 4, asked.inner, asked.inner_octets)

@@ -246,6 +246,11 @@ cdef class NativeKey:
     def __dealloc__(self):
         memset(&self.key, 0, sizeof(self.key))
 
+    @property
+    def derives(self):
+        """Whether it is short enough to derive keys from (algorithm 3)."""
+        return self.key.secret_octets <= BLOCK_OCTETS
+
     def mac(self, int algorithm_id, bytes message, size_t mac_octets):
         """The MAC of a message, cut to its length; None where it cannot be made here."""
         cdef uint8_t mac[32]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 from struct import Struct
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
 from mapsys.wire.hkdf import hkdf_sha256
 from mapsys.wire.identity import IDENTITY_OCTETS
@@ -58,6 +58,8 @@ ALGORITHMS: Final[dict[int, Algorithm]] = {
 
 MacFunction = Callable[[bytes], bytes]
 
+Prepared = TypeVar("Prepared")
+
 
 class Key:
     """A secret shared with an xTR, ready to sign and to verify.
@@ -71,10 +73,11 @@ class Key:
     of RFC 9301, 5.6, which leaves out the xTR-ID and the Site-ID.
     """
 
-    __slots__ = ("_prekeyed", "_secret")
+    __slots__ = ("_prekeyed", "_prepared", "_secret")
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._prepared: Any = None
         self._prekeyed: dict[str, PrekeyedHmac] = {}
 
     def sign(self, octets: bytes, *, records_only: bool = False) -> bytes:
@@ -101,6 +104,12 @@ class Key:
         if mac is None:
             return False
         return compare_digest(mac, octets[_HEAD.size : _HEAD.size + len(mac)])
+
+    def prepared(self, make: Callable[[bytes], Prepared]) -> Prepared:
+        """The secret made ready by another implementation, always the same one; made once."""
+        if self._prepared is None:
+            self._prepared = make(self._secret)
+        return cast(Prepared, self._prepared)
 
     def mac_function(self, algorithm_id: int, mac_length: int) -> MacFunction:
         """The MAC of whole messages under one algorithm, for where many follow.

@@ -108,6 +108,7 @@ class Server:
         self.engine = Engine(self.store, self._settings, lambda: next(nonces))
         self._effects = Counters()
         self._tickets: list[int] = []
+        self._changes = b""
         self._do(self.engine.settle(0.0))
 
     def pass_time(self, now: float) -> None:
@@ -126,7 +127,9 @@ class Server:
             self._effects.fold(self.datapath.take_effects())
             for punt in punts:
                 self._handle(punt, now)
-        self._tickets.append(self.datapath.marks()[0])
+        ticket, changes = self.datapath.marks()
+        self._tickets.append(ticket)
+        self._changes += changes
 
     def _handle(self, punt: Datagram, now: float) -> None:
         effects = self.engine.handle(punt, now)
@@ -151,10 +154,13 @@ class Server:
 
     def dump(self) -> list[Mapping]:
         """All that is registered, as if to one address."""
-        return [
-            mapping._replace(registrations=tuple(map(_without_local, mapping.registrations)))
-            for mapping in self.store.scan(None, 100_000)
-        ]
+        return _as_if_to_one_address(self.store)
+
+    def restored(self) -> list[Mapping]:
+        """All that a restart would bring back from the journal, likewise."""
+        again = PureStore()
+        again.apply(self._changes, 0.0)
+        return _as_if_to_one_address(again)
 
     def totals(self) -> dict[str, int]:
         """All counters that every engine has to agree on, and the budgets'."""
@@ -168,6 +174,13 @@ class Server:
 
     def close(self) -> None:
         self.datapath.close()
+
+
+def _as_if_to_one_address(store: Store) -> list[Mapping]:
+    return [
+        mapping._replace(registrations=tuple(map(_without_local, mapping.registrations)))
+        for mapping in store.scan(None, 100_000)
+    ]
 
 
 def _without_local(registration: Registration) -> Registration:
