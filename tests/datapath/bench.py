@@ -10,15 +10,20 @@ from contextlib import contextmanager
 
 from mapsys.core.effects import Datagram, Effect, Endpoint
 from mapsys.datapath.contract import Datapath
-from mapsys.datapath.native import NativeDatapath
 from mapsys.datapath.pure import PureDatapath
+from mapsys.engine_choice import choose
 from mapsys.store import Store
 from mapsys.store_pure import PureStore
 
 PATIENCE_SECONDS = 10.0
 
-FACTORIES: list[Callable[[Store], Datapath]] = [PureDatapath, NativeDatapath]
-"""Every implementation of the contract."""
+FACTORIES: list[Callable[[Store], Datapath]] = [PureDatapath]
+"""Every implementation of the contract that is installed."""
+
+if choose("auto").engine == "native":
+    from mapsys.datapath.native import NativeDatapath
+
+    FACTORIES.append(NativeDatapath)
 
 LOOPBACK = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 
