@@ -198,10 +198,14 @@ class NativeDatapath(PureDatapath):
         self._repeated_requests += len(refused)
         effects += [Dropped(Endpoint(*asker), "MapRequest", OVER_BUDGET) for asker in refused]
         refreshed, over = self._batches.take_refreshed()
+        by_site: dict[str, tuple[int, int]] = {}
         for plan, count in refreshed:
             self._repeated_refreshes += count
             plan.accepted(count, self._now)
-            effects.append(Refreshed(plan.site, count * len(plan.held), count=count))
+            records, messages = by_site.get(plan.site, (0, 0))
+            by_site[plan.site] = records + count * len(plan.held), messages + count
+        for site, (records, messages) in by_site.items():
+            effects.append(Refreshed(site, records, count=messages))
         self._repeated_refreshes += len(over)
         for host, port, site in over:
             effects.append(Dropped(Endpoint(host, port), "MapRegister", OVER_BUDGET, site))
