@@ -6,7 +6,8 @@ import argparse
 import sys
 import time
 
-from tests.simulation.simulation import Divergence, Simulation
+from tests.simulation.comparison import Divergence
+from tests.simulation.simulation import Simulation
 
 
 def main() -> int:
@@ -29,11 +30,12 @@ def main() -> int:
         except Divergence as error:
             failed += 1
             print(error, file=sys.stderr)
+        tally = simulation.both.tally
         print(
             f"seed {seed}: {arguments.days:g} days, {simulation.steps} steps,"
-            f" {simulation.registers} Map-Registers ({simulation.accepted} accepted,"
-            f" {simulation.replays} replayed, {simulation.forgeries} forged),"
-            f" {simulation.requests} Map-Requests, {simulation.crashes} crashes:"
+            f" {tally.registers} Map-Registers ({tally.accepted} accepted,"
+            f" {tally.replays} replayed, {tally.forgeries} forged),"
+            f" {tally.requests} Map-Requests, {tally.crashes} crashes:"
             f" {time.perf_counter() - began:.1f} s",
             flush=True,
         )

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.figures.record import scaled, wanted
-from tests.simulation.simulation import Divergence, Simulation
+from tests.simulation.comparison import Divergence
+from tests.simulation.simulation import Simulation
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = 2
@@ -66,8 +67,8 @@ def test_a_seed_does_the_same_again() -> None:
 
 def test_a_divergence_names_seed_step_and_the_command_that_repeats_it() -> None:
     simulation = Simulation(7, 0.02)
-    simulation.reference.sites[0]["replay"] = "off"
-    simulation.reference.sites[0]["keys"][0]["secrets"] = (b"another",)
+    simulation.both.reference.sites[0]["replay"] = "off"
+    simulation.both.reference.sites[0]["keys"][0]["secrets"] = (b"another",)
     with pytest.raises(Divergence) as told:
         simulation.run()
     text = str(told.value)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.comparison import Divergence
 from tests.simulation.faults import FAULTS, Fault, planted
-from tests.simulation.simulation import Divergence, Simulation
+from tests.simulation.simulation import Simulation
 
 SEEDS = range(1, 9)
 DAYS = 0.1
