@@ -158,6 +158,13 @@ def test_a_full_table_gives_no_further_first_bursts() -> None:
     assert sum(drawn) <= 8 * FIRST_BURST_OCTETS
 
 
+def test_what_is_saved_pays_for_no_second_datagram_of_one_request() -> None:
+    unproven = Unproven(lambda _octets, _now: False, size=8)
+    assert unproven.allow(1, 100, 100, 0.0)
+    assert not unproven.allow(1, 0, 100, 0.0)
+    assert unproven.allow(1, 1, 100, 0.0), "it is still there for the next request"
+
+
 def test_fingerprints_depend_on_the_key_alone() -> None:
     assert KeyedHash(b"one")(b"x") == KeyedHash(b"one")(b"x") != KeyedHash(b"two")(b"x")
 
