@@ -37,7 +37,7 @@ def leaves(command: click.Command, *path: str) -> dict[str, click.Command]:
 
 SHOWS_ONCE = {
     *("alt rehome", "alt switch-provider", "alt operation", "reload"),
-    *("changes", "events", "export"),
+    *("changes", "events", "export", "sites show"),
 }
 """Orders, and what has a way of its own to go on or is made to be kept."""
 
@@ -50,9 +50,14 @@ def test_whatever_shows_state_can_be_watched() -> None:
 
 
 def started(node: Node, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "mapsys.cli.main", *arguments, "--state", str(node.state)]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    # What a shell starts in the background ignores SIGINT, and so does all that it starts.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "mapsys.cli.main"]
+    return subprocess.Popen(
+        [*command, *arguments, "--state", str(node.state)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
 
 
 @pytest.mark.usefixtures("web")
