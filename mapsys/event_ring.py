@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -24,7 +24,8 @@ from mapsys.core.effects import (
     Withdrawn,
 )
 from mapsys.eid import EidPrefix
-from mapsys.query_events_rows import EventKind, EventRow
+from mapsys.query_events_rows import EventKind, EventRow, MoveRow
+from mapsys.query_explain_rows import MoverRow
 
 RING_LIMIT: Final = 16_384
 """Events kept: about 5 MB. Who falls further behind begins again."""
@@ -57,10 +58,14 @@ class EventRing:
         """Whether nothing after a position is missing."""
         return session == self.session and self.first - 1 <= serial <= self.last
 
-    def after(self, serial: int, limit: int) -> list[EventRow]:
-        """The kept events after a serial, oldest first."""
-        skipped = max(0, serial + 1 - self.first)
-        return list(islice(self._rows, skipped, skipped + limit))
+    def after(
+        self, serial: int, limit: int, kinds: Collection[EventKind] | None = None
+    ) -> list[EventRow]:
+        """The kept events after a serial, oldest first. kinds: no others; None is all."""
+        later: Iterator[EventRow] = islice(self._rows, max(0, serial + 1 - self.first), None)
+        if kinds is not None:
+            later = (row for row in later if row.kind in kinds)
+        return list(islice(later, limit))
 
     async def wait_after(self, serial: int, seconds: float) -> None:
         """Return once there is an event after the serial, or when the time is over."""
@@ -81,12 +86,15 @@ class EventRing:
         eid: EidPrefix | None = None,
         source: Endpoint | None = None,
         detail: str | None = None,
+        move: MoveRow | None = None,
     ) -> None:
         """Number and keep one event."""
         self.last += 1
         packed = None if eid is None else eid.pack()
         sender = None if source is None else str(source)
-        self._rows.append(EventRow(self.last, self._wall(), kind, site, packed, sender, detail))
+        self._rows.append(
+            EventRow(self.last, self._wall(), kind, site, packed, sender, detail, move)
+        )
         for woken in self._waiting:
             if not woken.done():
                 woken.set_result(None)
@@ -101,7 +109,9 @@ class EventRing:
                 case Withdrawn(eid, site, source):
                     self.note(EventKind.WITHDRAWN, site=site, eid=eid, source=source)
                 case Moved(eid, site, source):
-                    self.note(EventKind.MOVED, site=site, eid=eid, source=source)
+                    self.note(
+                        EventKind.MOVED, site=site, eid=eid, source=source, move=_move(effect)
+                    )
                 case Expired(eid, site):
                     self.note(EventKind.EXPIRED, site=site, eid=eid)
                 case Refused(source, site, refused_eid, reason, detail):
@@ -133,3 +143,9 @@ class EventRing:
             return
         self._refusals += 1
         self.note(kind, site=site, eid=eid, source=source, detail=detail)
+
+
+def _move(effect: Moved) -> MoveRow:
+    pairs = zip(effect.previous_registrants, effect.previous_hosts, strict=True)
+    by = MoverRow(effect.registrant, effect.source.host)
+    return MoveRow([MoverRow(registrant, host) for registrant, host in pairs], by)

@@ -45,7 +45,8 @@ async def events(question: EventsQuestion, source: Eventful) -> EventsPage:
     await ring.wait_after(serial, min(question.wait_seconds, WAIT_SECONDS_LIMIT))
     # A storm while it waited may have pushed out what came first.
     known = known and ring.holds_all_after(question.session, serial)
-    rows = ring.after(serial, max(1, min(question.limit, EVENTS_LIMIT)))
+    limit = max(1, min(question.limit, EVENTS_LIMIT))
+    rows = ring.after(serial, limit, question.kinds)
     return EventsPage(ring.session, not known, ring.last, rows)
 
 

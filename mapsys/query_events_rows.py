@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from mapsys.query_explain_rows import MoverRow
 from mapsys.query_registration_row import RegistrationRow
 
 
@@ -50,13 +51,14 @@ class EventsQuestion(msgspec.Struct, frozen=True, tag="events"):
     """What took place after a position?
 
     session: None asks from the oldest event on. wait_seconds: how long the answer may
-    wait for the first event, 0 to 5.
+    wait for the first event, 0 to 5. kinds: no others; None is all.
     """
 
     session: str | None = None
     serial: int = 0
     limit: int = 500
     wait_seconds: float = 0.0
+    kinds: frozenset[EventKind] | None = None
 
 
 class ChangesQuestion(msgspec.Struct, frozen=True, tag="changes"):
@@ -70,11 +72,18 @@ class ChangesQuestion(msgspec.Struct, frozen=True, tag="changes"):
     limit: int = 500
 
 
+class MoveRow(msgspec.Struct, frozen=True, gc=False):
+    """Which xTRs an EID-Prefix moved away from, and to which."""
+
+    previous: list[MoverRow]
+    by: MoverRow
+
+
 class EventRow(msgspec.Struct, frozen=True, gc=False):
     """One event.
 
     at: Unix seconds. site: None where it concerns the node. eid: packed.
-    source: who sent the message that led to it.
+    source: who sent the message that led to it. move: of a move, between whom.
     """
 
     serial: int
@@ -84,6 +93,7 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
     eid: bytes | None
     source: str | None
     detail: str | None
+    move: MoveRow | None = None
 
 
 class EventsPage(msgspec.Struct, frozen=True, tag="events"):

@@ -7,7 +7,8 @@ import asyncio
 from mapsys.core.effects import Dropped, Endpoint, Expired, Moved, Refreshed, Registered, Withdrawn
 from mapsys.eid import EidPrefix
 from mapsys.event_ring import REFUSALS_PER_SECOND, EventRing
-from mapsys.query_events_rows import EventKind
+from mapsys.query_events_rows import EventKind, MoveRow
+from mapsys.query_explain_rows import MoverRow
 
 EID = EidPrefix.parse("198.18.1.0/24")
 ETR = Endpoint("192.0.2.1", 4342)
@@ -24,7 +25,7 @@ def test_what_took_place_is_numbered_in_order() -> None:
             Registered(EID, "one", ETR, first=True),
             Refreshed("one", 1),
             Registered(EID, "one", ETR, first=False),
-            Moved(EID, "one", ETR, (b"a",), b"b"),
+            Moved(EID, "one", ETR, (b"a",), b"b", previous_hosts=("192.0.2.7",)),
             Withdrawn(EID, "one", ETR),
             Expired(EID, "one"),
         ],
@@ -35,6 +36,9 @@ def test_what_took_place_is_numbered_in_order() -> None:
     assert kinds(ring) == ["registered", "changed", "moved", "withdrawn", "expired"]
     assert {(row.eid, row.site, row.at) for row in rows} == {(EID.pack(), "one", 1_000.0)}
     assert [row.source for row in rows] == ["192.0.2.1:4342"] * 4 + [None]
+    (moved,) = ring.after(0, 100, {EventKind.MOVED})
+    before, now = MoverRow(b"a", "192.0.2.7"), MoverRow(b"b", "192.0.2.1")
+    assert (moved.serial, moved.move) == (3, MoveRow([before], now))
 
 
 def test_the_oldest_make_room_and_are_missed() -> None:

@@ -104,9 +104,17 @@ class Changes:
             for registration in gone:
                 self._make_former(eid, registration, verdict.published, message)
             self._note(Happening.MOVED, verdict, message, gone)
-            names = tuple(r.registrant for r in gone)
+            before = [_mover(r) for r in gone]
             effects.append(
-                Moved(eid, site, source, names, message.who.registrant, verdict.merge_conflict)
+                Moved(
+                    eid,
+                    site,
+                    source,
+                    tuple(mover.registrant for mover in before),
+                    message.who.registrant,
+                    verdict.merge_conflict,
+                    tuple(mover.host for mover in before),
+                )
             )
         else:
             self._note(

@@ -177,7 +177,8 @@ class Withdrawn:
 class Moved:
     """An EID-Prefix that is now registered by another xTR (without merge).
 
-    previous_registrants: whose registrations no longer count.
+    previous_registrants: whose registrations no longer count. previous_hosts: the
+    addresses that they registered from, in the same order.
     merge_conflict: they had asked to be merged, and the new one did not.
     """
 
@@ -187,6 +188,7 @@ class Moved:
     previous_registrants: tuple[bytes, ...]
     registrant: bytes
     merge_conflict: bool = False
+    previous_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ EFFECTS: list[tuple[Effect, dict[str, int]]] = [
     (Registered(EID, "site-one", FROM, first=False), {"registered.changed": 1}),
     (Refreshed("site-one", 3), {"refreshed": 3}),
     (Withdrawn(EID, "site-one", FROM), {"withdrawn": 1}),
-    (Moved(EID, "site-one", FROM, (b"a",), b"b"), {"moved": 1}),
+    (Moved(EID, "site-one", FROM, (b"a",), b"b", previous_hosts=("192.0.2.7",)), {"moved": 1}),
     (Expired(EID, "site-one"), {"expired": 1}),
     (
         Answered(EID, "negative", 1),

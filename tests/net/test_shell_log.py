@@ -55,7 +55,7 @@ def test_each_effect_worth_a_line_gets_one_with_its_facts() -> None:
             Refused(FROM, "site-one", EID, "not-configured", "no site holds it"),
             Registered(EID, "site-one", FROM, first=True),
             Withdrawn(EID, "site-one", FROM),
-            Moved(EID, "site-one", FROM, (b"a",), b"b"),
+            Moved(EID, "site-one", FROM, (b"a",), b"b", previous_hosts=("192.0.2.7",)),
             Expired(EID, "site-one"),
         ],
         0.0,
