@@ -12,7 +12,7 @@ from mapsys.config.faults import ConfigError
 from mapsys.config.scalars import EndpointText
 from mapsys.config_source import ConfigSource
 from mapsys.core.effects import Endpoint
-from mapsys.daemon import run as run_daemon
+from mapsys.daemon_run import run as run_daemon
 from mapsys.net.journal_files import JournalError
 from mapsys.start_error import StartError
 
