@@ -5,4 +5,6 @@ cd "$(dirname "$0")/.."
 
 scripts/venv.sh dev
 scripts/style.sh
-exec "${VENV:-.venv}/bin/python" -m pytest -q -m 'not slow and not netns and not needs_root and not interop'
+unset PYTHONDONTWRITEBYTECODE # hundreds of processes start, and each would compile all it imports
+exec "${VENV:-.venv}/bin/python" -m pytest -q -n 2 \
+    -m 'not slow and not netns and not needs_root and not interop'

@@ -1,4 +1,4 @@
-"""Figures that a run has measured: printed at its end, and kept in ``artifacts/figures.json``.
+"""Figures that a run has measured: printed and kept in ``artifacts/figures.json`` at its end.
 
 ``MAPSYS_SCALE=20`` makes every figure's test twenty times as large: the long run.
 """
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 SCALE_VARIABLE: Final = "MAPSYS_SCALE"
-FILE: Final = Path(__file__).resolve().parents[2] / "artifacts" / "figures.json"
+FILE: Final = Path("artifacts", "figures.json")
+"""Below the project's folder."""
 
 
 class Figure(NamedTuple):
@@ -37,11 +38,14 @@ def scaled(count: int) -> int:
 
 
 def wanted(name: str, measured: float, at_most: float, of: int) -> None:
-    """Keep a figure; the test judges it."""
+    """Note a figure; the test judges it."""
     MEASURED.append(Figure(name, measured, at_most, of))
-    kept = {}
-    if FILE.exists():
-        kept = json.loads(FILE.read_text(encoding="utf-8"))
-    kept[name] = {"measured": measured, "wanted": at_most, "of": of}
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+
+
+def keep(file: Path) -> None:
+    """Write what was measured beside what earlier runs have left in the file."""
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    for name, measured, at_most, of in MEASURED:
+        kept[name] = {"measured": measured, "wanted": at_most, "of": of}
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")

@@ -54,6 +54,7 @@ def test_without_a_service_manager_nothing_happens(tmp_path: Path) -> None:
         ("", "", None),
         ("soon", "", None),
     ],
+    ids=["of anybody", "of this process", "of another process", "none", "no number"],
 )
 def test_the_watchdog_is_fed_twice_as_often_as_it_asks(
     microseconds: str, pid: str, expected: float | None, monkeypatch: pytest.MonkeyPatch
