@@ -25,6 +25,7 @@ from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Settings
 from mapsys.core.history import HistoryLimits
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
+from mapsys.core.more_specifics import Ceilings
 from mapsys.core.pubsub_settings import KnownXtr, PubSubKey, PubSubSettings, Subscriber
 from mapsys.core.relay_path import Rtr
 from mapsys.core.site import (
@@ -76,6 +77,11 @@ def settings_of(config: Config, local: tuple[Endpoint, ...], wall_offset: float)
         authority=config.authority,
         map_servers=() if resolver is None else resolver.map_servers,
         limits=_limits(_rate_limits(config)),
+        more_specifics=Ceilings(
+            server.more_specifics.per_site,
+            server.more_specifics.total,
+            server.more_specifics.octets,
+        ),
         trusted_requesters=config.control.trusted_requesters,
         path_mtu=server.path_mtu_octets,
         lifetime_seconds=server.registration_lifetime_seconds,

@@ -120,8 +120,8 @@ class EventRing:
                     )
                 case Dropped(source, _, reason, site) if site:
                     self._refusal(EventKind.DROPPED, site, None, source, reason)
-                case NearLimit(prefix, site, held, limit):
-                    detail = f"{held} more-specifics of {limit}"
+                case NearLimit(prefix, site, held, limit, what):
+                    detail = f"{held} {what}, of at most {limit}"
                     self.note(EventKind.NEAR_LIMIT, site=site, eid=prefix, detail=detail)
                 case SubscriptionChanged(eid, _, change):
                     self.note(EventKind.SUBSCRIPTION, eid=eid, detail=change.value)

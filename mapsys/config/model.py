@@ -53,6 +53,10 @@ NOTIFY_PORT: Final = "4342"
 MORE_SPECIFICS_LIMIT: Final = 10_000
 """More-specific EID-Prefixes inside one that accepts them."""
 
+MORE_SPECIFICS_TOTAL: Final = 2_000_000
+MORE_SPECIFICS_OCTETS: Final = 512 * 1024 * 1024
+"""More-specifics of all sites, and octets of their records: memory that is a node's to spare."""
+
 MORE_SPECIFICS_WARNING_PERCENT: Final = 80
 """Of the limit; from there on the operator is warned."""
 
@@ -359,6 +363,22 @@ DEFAULT_HISTORY: Final = HistoryConfig()
 
 
 @dataclass(frozen=True, slots=True)
+class MoreSpecificsConfig:
+    """Ceilings beside the limit of each EID-Prefix that accepts more-specifics.
+
+    per_site: of one site in all its prefixes; None is none. total: of the node.
+    octets: of the records registered for all of them.
+    """
+
+    per_site: int | None = None
+    total: int = MORE_SPECIFICS_TOTAL
+    octets: int = MORE_SPECIFICS_OCTETS
+
+
+DEFAULT_MORE_SPECIFICS: Final = MoreSpecificsConfig()
+
+
+@dataclass(frozen=True, slots=True)
 class MapServerConfig:
     """The Map-Server's own settings; a site may override those marked with *.
 
@@ -385,6 +405,7 @@ class MapServerConfig:
     history: HistoryConfig | None = DEFAULT_HISTORY
     lisp_sec: ServerLispSecConfig | None = None
     pubsub: PubSubConfig | None = None
+    more_specifics: MoreSpecificsConfig = DEFAULT_MORE_SPECIFICS
 
 
 @dataclass(frozen=True, slots=True)

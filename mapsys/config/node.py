@@ -17,6 +17,8 @@ from mapsys.core.effects import Endpoint
 LISP_CONTROL_PORT: Final = 4342
 """RFC 9301, 5."""
 
+MORE_SPECIFICS_HIGHEST: Final = 100_000_000
+
 REPLAY: Final = Choice("auto", "strict", "off")
 PROXY_REPLY: Final = Choice("as-requested", "always", "never")
 MAC_SCOPE: Final = Choice("whole", "records")
@@ -116,6 +118,15 @@ HISTORY: Final = Words(
 """Bounds on what is remembered of EID-Prefixes."""
 
 
+MORE_SPECIFICS: Final = Record(
+    model.MoreSpecificsConfig,
+    "a mapping of ceilings, as in {total: 100000}",
+    Field("per-site", Integer(1, MORE_SPECIFICS_HIGHEST), default=None),
+    Field("total", Integer(1, MORE_SPECIFICS_HIGHEST), default=model.MORE_SPECIFICS_TOTAL),
+    Field("octets", Size(64 * 1024, 1 << 40), default=model.MORE_SPECIFICS_OCTETS),
+)
+
+
 def _check_map_server(value: Value, server: model.MapServerConfig) -> None:
     check_locators(value.at("petr"), server.petr)
     check_rtrs(value.at("rtrs"), server.rtrs)
@@ -147,6 +158,7 @@ MAP_SERVER: Final = Record(
     Field("history", HISTORY, default=model.DEFAULT_HISTORY),
     Field("lisp-sec", lisp_sec.SERVER, default=None),
     Field("pubsub", pubsub.SERVER, default=None),
+    Field("more-specifics", MORE_SPECIFICS, default=model.DEFAULT_MORE_SPECIFICS),
     check=_check_map_server,
 )
 

@@ -8,7 +8,7 @@ from mapsys.config import model
 from mapsys.config.blocks import INSTANCE_ID, in_instance
 from mapsys.config.lisp_sec import LINK
 from mapsys.config.mappings import OVERRIDE, STATIC, check_override
-from mapsys.config.node import MAC_SCOPE, PROXY_REPLY, REPLAY
+from mapsys.config.node import MAC_SCOPE, MORE_SPECIFICS_HIGHEST, PROXY_REPLY, REPLAY
 from mapsys.config.places import PLACE
 from mapsys.config.rates import RATE
 from mapsys.config.scalars import Boolean, Choice, Integer, Prefix, Text, Timestamp
@@ -29,8 +29,6 @@ ACTION: Final = Choice(
     "drop", "drop-policy-denied", "drop-auth-failure", "natively-forward", "send-map-request"
 )
 """RFC 9301, 5.4."""
-
-MORE_SPECIFICS_HIGHEST: Final = 100_000_000
 
 
 def _check_key(value: Value, key: model.KeyConfig) -> None:

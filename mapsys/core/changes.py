@@ -10,7 +10,7 @@ from mapsys.core.admission import Authenticated
 from mapsys.core.details import FORMER, NEXT_SECRET, Details
 from mapsys.core.effects import Datagram, Effect, Expired, Moved, Registered, Withdrawn
 from mapsys.core.history import Happening, History, Mover
-from mapsys.core.more_specifics import MoreSpecifics
+from mapsys.core.more_specifics import MoreSpecifics, octets_of
 from mapsys.core.relay_path import RelayPath
 from mapsys.core.replay import SUPERSEDED_LIFETIMES, Check, check_for, digest_of
 from mapsys.core.verdict import Kind, Verdict, flags_of, split, union
@@ -99,6 +99,7 @@ class Changes:
                 return []
         self._about_to_change(eid)
         effects: list[Effect] = []
+        before_octets = octets_of(self._store.get(eid))
         if verdict.kind is Kind.MOVE:
             gone = [r for r in verdict.active if r is not verdict.own]
             for registration in gone:
@@ -126,9 +127,9 @@ class Changes:
         self._put(verdict, message)
         effects.append(Registered(eid, site, source, first=not verdict.active))
         if not verdict.active:
-            warning = self._counts.added(eid, verdict.claim.rule, site)
-            if warning is not None:
-                effects.append(warning)
+            effects.extend(self._counts.added(eid, verdict.claim.rule, site))
+        after_octets = octets_of(self._store.get(eid))
+        effects.extend(self._counts.resized(eid, before_octets, after_octets))
         return effects
 
     def expire(
@@ -143,7 +144,9 @@ class Changes:
         gone = next((r for r in active if r.registrant == registrant), None)
         if gone is None:
             if active:
+                before_octets = octets_of(self._store.get(eid))
                 self._store.withdraw(eid, registrant, published=union(active))
+                self._counts.resized(eid, before_octets, octets_of(self._store.get(eid)))
             return [], None
         self._about_to_change(eid)
         rest = [r for r in active if r is not gone]
@@ -174,11 +177,13 @@ class Changes:
     ) -> bytes | None:
         """Take one contribution out; with the last that counts, the former ones go too."""
         published = union(rest)
+        before_octets = octets_of(self._store.get(eid))
         if not rest:
             for registration in former:
                 self._store.withdraw(eid, registration.registrant, published=gone.record)
             self._counts.removed(eid)
         self._store.withdraw(eid, gone.registrant, published=published)
+        self._counts.resized(eid, before_octets, octets_of(self._store.get(eid)))
         return published
 
     def _refresh(self, verdict: Verdict, message: Message) -> None:

@@ -201,15 +201,18 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class NearLimit:
-    """A configured EID-Prefix that holds as many more-specifics as the operator wants to hear of.
+    """There are as many more-specifics as the operator wants to hear of.
 
-    Given once each time the number rises to the warning threshold.
+    Given once each time the number rises to the warning threshold. prefix: the configured
+    EID-Prefix that holds them; None where the limit is one of the site or the node.
+    site: whose registration was the last straw. what: is counted.
     """
 
-    prefix: EidPrefix
+    prefix: EidPrefix | None
     site: str
     held: int
     limit: int
+    what: str = "more-specifics"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from mapsys.core.lisp_sec import OneTimeKeys
 from mapsys.core.lisp_sec_settings import LispSecSettings, Policy
 from mapsys.core.map_resolver import MapResolver
 from mapsys.core.map_server import MapServer
+from mapsys.core.more_specifics import Ceilings
 from mapsys.core.notify import NotifyQueue
 from mapsys.core.permitted import no_longer_allowed
 from mapsys.core.pubsub import PubSub, Surroundings
@@ -69,7 +70,8 @@ class Settings:
     Map-Resolver vouches for when they subscribe. history: how much of what happens
     to EID-Prefixes is remembered, and how long; None for nothing. trusted_requesters:
     IP prefixes that may be answered with more than three times what comes in from
-    there, also where no Map-Register does.
+    there, also where no Map-Register does. more_specifics: limits beside those of
+    each site's EID-Prefixes.
     """
 
     sites: tuple[LispSite, ...]
@@ -90,6 +92,7 @@ class Settings:
     pubsub: PubSubSettings | None = None
     known_xtrs: tuple[KnownXtr, ...] = ()
     trusted_requesters: tuple[EidPrefix, ...] = ()
+    more_specifics: Ceilings = field(default_factory=Ceilings)
 
 
 class Engine:
@@ -167,6 +170,7 @@ class Engine:
             rtrs=rtrs,
             history=history,
             about_to_change=self._pubsub.about_to_change,
+            ceilings=settings.more_specifics,
         )
         registrar.writable = self._writable
         map_server = MapServer(

@@ -1,37 +1,84 @@
-"""How many more-specifics each configured EID-Prefix holds, against its limit."""
+"""How many more-specifics there are, against the limits of prefix, site and node."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from mapsys.core.effects import NearLimit
-from mapsys.core.site import EidRule, SiteTable
+from mapsys.core.reasons import Refusal
+from mapsys.core.site import EidRule, LispSite, SiteTable
 from mapsys.eid import EidPrefix
-from mapsys.store import Store
+from mapsys.store import Mapping, Store
 
 PAGE = 1_000
+
+TOTAL_LIMIT: Final = 2_000_000
+OCTETS_LIMIT: Final = 512 * 1024 * 1024
+WARNING_SHARE: Final = 0.8
+"""Of a ceiling, from where on the operator is warned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """Limits beside that of each configured EID-Prefix.
+
+    per_site: more-specifics of one site, in all its prefixes; None leaves it to these.
+    total: of all sites. octets: of the records registered for them.
+    """
+
+    per_site: int | None = None
+    total: int = TOTAL_LIMIT
+    octets: int = OCTETS_LIMIT
+
+
+class Growth(NamedTuple):
+    """What a Map-Register would add for one EID-Prefix.
+
+    site: whose prefix covers it, by the rule. is_new: nothing was registered for it.
+    octets: more of its record than before.
+    """
+
+    eid: EidPrefix
+    site: str
+    rule: EidRule
+    is_new: bool
+    octets: int
+
+
+class Over(NamedTuple):
+    """The first registration that would exceed a limit, and which one."""
+
+    eid: EidPrefix
+    reason: Refusal
+    detail: str
 
 
 class MoreSpecifics:
     """Counts of registered EID-Prefixes that lie inside a configured one, by that one."""
 
-    def __init__(self, store: Store, sites: SiteTable) -> None:
+    def __init__(self, store: Store, sites: SiteTable, ceilings: Ceilings | None = None) -> None:
         """Counts what the store already holds."""
         self._store = store
         self._sites = sites
+        self._ceilings = ceilings or Ceilings()
         self._counts: Counter[EidPrefix] = Counter()
+        self._of_site: Counter[str] = Counter()
+        self._total = 0
+        self._octets = 0
         self.recount()
 
     def recount(self) -> None:
         """Count what the store holds, from nothing."""
         self._counts.clear()
+        self._of_site.clear()
+        self._total = self._octets = 0
         cursor: EidPrefix | None = None
         while page := self._store.scan(cursor, PAGE):
             for mapping in page:
-                rule = self._rule_above(mapping.eid)
-                if rule is not None:
-                    self._counts[rule.prefix] += 1
+                self._count(mapping, 1)
             cursor = page[-1].eid
 
     def count_inside(self, prefix: EidPrefix, times: int) -> None:
@@ -40,49 +87,117 @@ class MoreSpecifics:
         With -1 before other sites hold parts of it, and 1 afterwards, the counts are right.
         """
         for mapping in self._store.covered(prefix):
-            rule = self._rule_above(mapping.eid)
-            if rule is not None:
-                self._counts[rule.prefix] += times
-                if not self._counts[rule.prefix]:
-                    del self._counts[rule.prefix]
+            self._count(mapping, times)
 
-    def added(self, eid: EidPrefix, rule: EidRule, site: str) -> NearLimit | None:
-        """A prefix that was not registered now is; a warning where its rule's threshold is reached.
+    def _count(self, mapping: Mapping, times: int) -> None:
+        match = self._above(mapping.eid)
+        if match is not None:
+            site, rule = match
+            self._add(rule, site.name, times)
+            self._octets += times * octets_of(mapping)
 
-        rule: the one that covers it.
+    def _add(self, rule: EidRule, site: str, times: int) -> None:
+        self._total += times
+        self._counts[rule.prefix] += times
+        self._of_site[site] += times
+        if not self._counts[rule.prefix]:
+            del self._counts[rule.prefix]
+        if not self._of_site[site]:
+            del self._of_site[site]
+
+    def added(self, eid: EidPrefix, rule: EidRule, site: str) -> list[NearLimit]:
+        """A prefix that was not registered now is; warnings where a threshold is reached.
+
+        rule: the one that covers it. site: the one that holds the rule.
         """
         if eid == rule.prefix:
-            return None
-        held = self._counts[rule.prefix] = self._counts[rule.prefix] + 1
-        if held != rule.more_specifics_warning:
-            return None
-        return NearLimit(rule.prefix, site, held, rule.more_specifics_limit)
+            return []
+        self._add(rule, site, 1)
+        held = self._counts[rule.prefix]
+        warnings = []
+        if held == rule.more_specifics_warning:
+            warnings.append(NearLimit(rule.prefix, site, held, rule.more_specifics_limit))
+        ceilings = self._ceilings
+        for count, limit, what in (
+            (self._of_site[site], ceilings.per_site, "more-specifics of the site"),
+            (self._total, ceilings.total, "more-specifics of the node"),
+        ):
+            if limit is not None and count == _threshold(limit):
+                warnings.append(NearLimit(None, site, count, limit, what))
+        return warnings
 
     def removed(self, eid: EidPrefix) -> None:
         """A prefix is no longer registered."""
-        rule = self._rule_above(eid)
-        if rule is not None:
-            self._counts[rule.prefix] -= 1
+        match = self._above(eid)
+        if match is not None:
+            self._add(match[1], match[0].name, -1)
+
+    def resized(self, eid: EidPrefix, before: int, after: int) -> list[NearLimit]:
+        """What is registered for a prefix takes other octets; a warning as of ``added``."""
+        match = self._above(eid) if before != after else None
+        if match is None:
+            return []
+        held = self._octets
+        self._octets += after - before
+        limit = self._ceilings.octets
+        if held < _threshold(limit) <= self._octets:
+            what = "octets of more-specifics of the node"
+            return [NearLimit(None, match[0].name, self._octets, limit, what)]
+        return []
 
     def held(self, rule: EidRule) -> int:
         """More-specifics registered inside the rule's prefix."""
         return self._counts[rule.prefix]
 
-    def over_limit(
-        self, new: Iterable[tuple[EidPrefix, EidRule]]
-    ) -> tuple[EidPrefix, EidRule] | None:
-        """The first of these new registrations that would exceed its rule's limit."""
-        extra: defaultdict[EidPrefix, int] = defaultdict(int)
-        for eid, rule in new:
+    @property
+    def total(self) -> int:
+        """More-specifics of all sites."""
+        return self._total
+
+    @property
+    def octets(self) -> int:
+        """Octets of the records registered for them."""
+        return self._octets
+
+    def over_limit(self, growths: Iterable[Growth]) -> Over | None:
+        """The first of these that would exceed a limit, all before it granted."""
+        inside: defaultdict[EidPrefix, int] = defaultdict(int)
+        ceilings, new, octets = self._ceilings, 0, self._octets
+        for eid, site, rule, is_new, more in growths:
             if eid == rule.prefix:
                 continue
-            extra[rule.prefix] += 1
-            if self._counts[rule.prefix] + extra[rule.prefix] > rule.more_specifics_limit:
-                return eid, rule
+            octets += more
+            if more > 0 and octets > ceilings.octets:
+                return Over(
+                    eid,
+                    Refusal.MORE_SPECIFICS_CEILING,
+                    f"the records of all more-specifics would exceed {ceilings.octets} octets",
+                )
+            if not is_new:
+                continue
+            new += 1
+            inside[rule.prefix] += 1
+            if self._counts[rule.prefix] + inside[rule.prefix] > rule.more_specifics_limit:
+                limit = rule.more_specifics_limit
+                detail = f"{rule.prefix} would hold more than {limit} more-specifics"
+                return Over(eid, Refusal.MORE_SPECIFICS_LIMIT, detail)
+            if ceilings.per_site is not None and self._of_site[site] + new > ceilings.per_site:
+                detail = f"the site would hold more than {ceilings.per_site} more-specifics"
+                return Over(eid, Refusal.MORE_SPECIFICS_CEILING, detail)
+            if self._total + new > ceilings.total:
+                detail = f"the node would hold more than {ceilings.total} more-specifics"
+                return Over(eid, Refusal.MORE_SPECIFICS_CEILING, detail)
         return None
 
-    def _rule_above(self, eid: EidPrefix) -> EidRule | None:
+    def _above(self, eid: EidPrefix) -> tuple[LispSite, EidRule] | None:
         match = self._sites.longest_match(eid)
-        if match is None or match[1].prefix == eid:
-            return None
-        return match[1]
+        return None if match is None or match[1].prefix == eid else match
+
+
+def octets_of(mapping: Mapping | None) -> int:
+    """Octets of all records that are held for an EID-Prefix."""
+    return 0 if mapping is None else sum(len(one.record) for one in mapping.registrations)
+
+
+def _threshold(limit: int) -> int:
+    return max(1, int(limit * WARNING_SHARE))

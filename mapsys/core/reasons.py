@@ -53,6 +53,7 @@ class Refusal(StrEnum):
     NOT_CONFIGURED = "not-configured"
     MORE_SPECIFIC_NOT_ACCEPTED = "more-specific-not-accepted"
     MORE_SPECIFICS_LIMIT = "more-specifics-limit"
+    MORE_SPECIFICS_CEILING = "more-specifics-ceiling"
     VISITOR_EXACT_PREFIX = "visitor-exact-prefix"
     DUPLICATE_RECORD = "duplicate-record"
     TOO_MANY_LOCATORS = "too-many-locators"

@@ -21,7 +21,7 @@ from mapsys.core.effects import (
 from mapsys.core.history import History
 from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Budgets
-from mapsys.core.more_specifics import MoreSpecifics
+from mapsys.core.more_specifics import Ceilings, Growth, MoreSpecifics
 from mapsys.core.notify import CONTROL_PORT, NotifyQueue, acknowledge
 from mapsys.core.publish import read_record
 from mapsys.core.reasons import Drop, Refusal
@@ -44,6 +44,7 @@ from mapsys.store import Mapping, Registration, Store
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.records import EidRecord
 
+_GROWING = (Kind.FIRST, Kind.JOIN, Kind.CHANGE, Kind.MOVE)
 _UNCHANGED = (Kind.REFRESH, Kind.LATE, Kind.NOTHING)
 
 
@@ -68,6 +69,7 @@ class Registrar:
         rtrs: Rtrs,
         history: History,
         about_to_change: Callable[[EidPrefix], None],
+        ceilings: Ceilings,
     ) -> None:
         self._store = store
         self._key_uses = key_uses
@@ -76,7 +78,7 @@ class Registrar:
         self._notifies = notifies
         self._fresh_nonce = fresh_nonce
         self._rtrs = rtrs
-        self.counts = MoreSpecifics(store, sites)
+        self.counts = MoreSpecifics(store, sites, ceilings)
         self._changes = Changes(
             store,
             self.counts,
@@ -155,15 +157,10 @@ class Registrar:
                 return Refused(source, who.site.name, claim.eid, reason, detail)
             verdicts.append(verdict)
         over = self.counts.over_limit(
-            [(v.claim.eid, v.claim.rule) for v in verdicts if v.kind is Kind.FIRST]
+            _growth(verdict, who.site.name) for verdict in verdicts if verdict.kind in _GROWING
         )
         if over is not None:
-            eid, rule = over
-            detail = (
-                f"{rule.prefix} would hold more than {rule.more_specifics_limit} more-specifics"
-            )
-            reason = Refusal.MORE_SPECIFICS_LIMIT
-            return Refused(source, who.site.name, eid, reason, detail)
+            return Refused(source, who.site.name, over.eid, over.reason, over.detail)
         return verdicts
 
     def _replay_problem(
@@ -293,6 +290,13 @@ class Registrar:
                 )
                 effects.append(send)
         return effects
+
+
+def _growth(verdict: Verdict, site: str) -> Growth:
+    """What a claim that is carried out adds to what is held."""
+    claim, own = verdict.claim, verdict.own
+    octets = len(verdict.octets) - (0 if own is None else len(own.record))
+    return Growth(claim.eid, site, claim.rule, verdict.kind is Kind.FIRST, octets)
 
 
 def _answer(verdict: Verdict) -> EidRecord:
