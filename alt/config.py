@@ -53,6 +53,7 @@ class Word(ScalarKind[E]):
     def __init__(self, *members: E) -> None:
         self._of = {str(member.value): member for member in members}
         self._choice = Choice(*self._of)
+        self.words = self._choice.words
         self.expects = self._choice.expects
 
     def parse(self, text: str) -> E:
@@ -311,6 +312,9 @@ class Instance(Kind[AltConfig]):
 
     def write(self, setting: AltConfig) -> Plain | None:
         return _RECORD.write(setting)
+
+    def form(self) -> Kind[Any]:
+        return _RECORD
 
 
 def _node_name(value: Value) -> str:

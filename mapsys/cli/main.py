@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "run": "mapsys.cli.run",
     "check": "mapsys.cli.check",
     "config": "mapsys.cli.config",
+    "schema": "mapsys.cli.schema",
     "reload": "mapsys.cli.reload",
     "stop": "mapsys.cli.stop",
     "status": "mapsys.cli.status",

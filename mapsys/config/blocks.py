@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from mapsys.config.scalars import Integer, Prefix
 from mapsys.config.schema import Field, Kind, Plain, Record, Value
@@ -28,6 +28,9 @@ class Block(Kind[EidPrefix]):
 
     def read(self, value: Value) -> EidPrefix:
         return self.parts.read(value)
+
+    def form(self) -> Kind[Any]:
+        return self.parts
 
     def write(self, setting: EidPrefix) -> Plain | None:
         return {

@@ -25,7 +25,12 @@ _DIGITS_LIMIT: Final = 20
 
 
 class ScalarKind(Kind[T]):
-    """A kind written as one text; a subclass says how the text is typed."""
+    """A kind written as one text; a subclass says how the text is typed.
+
+    words: all that are allowed, where that is a few words.
+    """
+
+    words: tuple[str, ...] = ()
 
     def read(self, value: Value) -> T:
         text = value.text(self.expects)

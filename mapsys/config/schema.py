@@ -191,6 +191,13 @@ class Kind(ABC, Generic[T]):
     def write(self, setting: T) -> Plain | None:
         """What reads back equal; None where this kind has no form for the setting."""
 
+    def form(self) -> Kind[Any] | None:
+        """The kind that says what is written, where this one reads it in another way.
+
+        None where nothing may be written.
+        """
+        return self
+
 
 class ListOf(Kind[tuple[T, ...]]):
     """A list of one kind, in file order."""

@@ -31,6 +31,9 @@ class Later(Kind[Any]):
     def write(self, setting: Any) -> Plain | None:
         return None if self.becomes is None else self.becomes.write(setting)
 
+    def form(self) -> Kind[Any]:
+        return self.becomes or self
+
 
 class NotHere(Kind[None]):
     """A section that this version does not have."""
@@ -44,6 +47,9 @@ class NotHere(Kind[None]):
         value.refuse(self.sentence)
 
     def write(self, setting: None) -> Plain | None:
+        return None
+
+    def form(self) -> None:
         return None
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from mapsys.config.json_schema import json_schema, patch_of
+from mapsys.config.sites import SITE
 from mapsys.http import audit, provision
 from mapsys.http.formats import LIST_MEDIA
 from mapsys.http.problem import Problem
 from mapsys.http.role import Role
 from mapsys.http.route import IF_MATCH, KEY_ID, NAME, ONCE, PAGING, Route
 
-_SITE: Final = {
-    "type": "object",
-    "description": "A site: `name`, `keys`, `eids` and the rest of what `sites:` has in the"
-    " configuration, with `secret` in place of `secret-file`.",
-}
+_SITE: Final = json_schema(SITE, files=False)
+_CHANGES: Final = patch_of(_SITE)
 _WRITING: Final = (
     Problem.INVALID_SITE,
     Problem.PREFIX_TAKEN,
@@ -62,7 +61,7 @@ PROVISIONING: Final = (
         "Change some settings of a site of the database, such as `override`; null removes one.",
         provision.WrittenView,
         method="PATCH",
-        body_schema=_SITE,
+        body_schema=_CHANGES,
         parameters=(NAME, IF_MATCH),
         problems=(*_WRITING, *_CHANGING),
         role=Role.ADMIN,
