@@ -56,16 +56,13 @@ def test_walks():
 """
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "shared out"])
-def test_missing_ability_that_is_not_allowed_fails_the_run(
-    options: tuple[str, ...], tmp_path: Path
-) -> None:
-    run = run_pytest(UNPROBED, tmp_path, *options)
+def test_missing_ability_that_is_not_allowed_fails_the_run(tmp_path: Path) -> None:
+    run = run_pytest(UNPROBED, tmp_path)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "not run here" in run.stdout
     assert "no wings" in run.stdout
-    assert run.stdout.count("left out for want of 'flying'") == 1
-    assert "1 passed" in run.stdout
+    assert "left out for want of 'flying'" in run.stdout
+    assert "1 passed, 1 deselected" in run.stdout
 
 
 LEAK = """
@@ -79,10 +76,9 @@ def test_leaves_a_process():
 """
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "shared out"])
-def test_process_left_behind_fails_the_run(options: tuple[str, ...], tmp_path: Path) -> None:
+def test_process_left_behind_fails_the_run(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    run = run_pytest(LEAK.format(path=str(pid_file)), tmp_path, *options)
+    run = run_pytest(LEAK.format(path=str(pid_file)), tmp_path)
     os.kill(int(pid_file.read_text()), signal.SIGKILL)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "left behind" in run.stdout
@@ -99,19 +95,28 @@ def test_measures():
 """
 
 
-def test_workers_hand_over_figures_seconds_and_coverage(tmp_path: Path) -> None:
-    data, measured = tmp_path / "coverage", ("coverage", "run", "-p", "--data-file")
-    run = run_pytest(FIGURE, tmp_path, "-n", "2", under=(*measured, str(data), "-m"))
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "apples: 1 of 3 (wanted 2)" in run.stdout
+def test_workers_hand_over_what_the_run_is_judged_by(tmp_path: Path) -> None:
+    pid_file, data = tmp_path / "pid", tmp_path / "coverage"
+    run = run_pytest(
+        UNPROBED + LEAK.format(path=str(pid_file)) + FIGURE,
+        tmp_path,
+        *("-n", "2"),
+        under=("coverage", "run", "--parallel-mode", "--data-file", str(data), "-m"),
+    )
+    os.kill(int(pid_file.read_text()), signal.SIGKILL)
+    assert run.returncode == 1, run.stdout + run.stderr
     assert "seconds by area" in run.stdout
+    assert run.stdout.count("left out for want of 'flying'") == 1
+    assert run.stdout.count("time.sleep(120)") == 1
+    assert "apples: 1 of 3 (wanted 2)" in run.stdout
     assert "apples" in (tmp_path / "artifacts" / "figures.json").read_text(encoding="utf-8")
-    combined = CoverageData(str(tmp_path / "combined"))
+    assert "3 passed" in run.stdout
+    measured = CoverageData(str(tmp_path / "combined"))
     for part in tmp_path.glob("coverage.*"):
         read = CoverageData(str(part))
         read.read()
-        combined.update(read)
-    assert str(ROOT / "mapsys" / "eid.py") in combined.measured_files()
+        measured.update(read)
+    assert str(ROOT / "mapsys" / "eid.py") in measured.measured_files()
 
 
 @pytest.mark.parametrize(
