@@ -8,7 +8,7 @@ from functools import partial
 
 from mapsys.core.admission import MESSAGE, Authenticated, Claim, authenticate, claims_of
 from mapsys.core.changes import Changes, Message
-from mapsys.core.details import Details
+from mapsys.core.details import Details, registrant_of
 from mapsys.core.effects import (
     Datagram,
     Dropped,
@@ -219,8 +219,13 @@ class Registrar:
     def _refreshed(self, verdicts: Sequence[Verdict], message: Message) -> Refreshed:
         """The effect, with how it can be had again where that may be."""
         effect = Refreshed(message.who.site.name, len(verdicts))
-        if message.relay is not None or any(
-            v.kind is not Kind.REFRESH or v.published != v.octets for v in verdicts
+        sender = message.datagram.source.host
+        # Counted for whom it is a copy of, the next one from there need be no copy.
+        is_copy = message.who.registrant != registrant_of(message.register.xtr_id, sender)
+        if (
+            message.relay is not None
+            or is_copy
+            or any(v.kind is not Kind.REFRESH or v.published != v.octets for v in verdicts)
         ):
             return effect
         held = [
@@ -237,7 +242,7 @@ class Registrar:
             key_uses=self._key_uses,
             register=message.register,
             who=message.who,
-            sender=message.datagram.source.host,
+            sender=sender,
             held=held,
             superseded_seconds=self._changes.superseded_seconds,
         )
@@ -248,7 +253,7 @@ class Registrar:
             key_uses=self._key_uses,
             register=message.register,
             who=message.who,
-            sender=message.datagram.source.host,
+            sender=sender,
             held=held,
             superseded_seconds=self._changes.superseded_seconds,
         )

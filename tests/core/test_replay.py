@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mapsys.core.details import Details
 from mapsys.core.effects import Endpoint, Moved, Refreshed, Registered, Withdrawn
 from mapsys.core.site import Replay
+from mapsys.eid import EidPrefix
 from mapsys.store_pure import PureStore
 from tests.core.world import Etr, World, drop_reason, notifies, of, record, site_one
 
@@ -146,6 +148,22 @@ def test_a_copy_from_elsewhere_does_not_move_where_notifies_go() -> None:
     told = [send.destination.host for _, send in sent]
     assert ELSEWHERE.host not in told
     assert HERE.host in told
+
+
+def test_a_copy_that_came_first_does_not_take_over_what_its_xtr_sends_later() -> None:
+    world = auto()
+    xtr = Etr()
+    world.register(xtr, REC, nonce=1)
+    caught = xtr.message(REC, nonce=2)
+    world.hear(caught, ELSEWHERE)
+    (late,) = of(Refreshed, world.hear(caught, HERE))
+    assert late.again is None
+    (own,) = of(Refreshed, world.register(xtr, REC, nonce=3))
+    assert own.again is not None
+    mapping = world.store.get(EidPrefix.parse("10.1.0.0/16"))
+    assert mapping is not None
+    held = {Details.unpack(r.details).source.host: r.digest for r in mapping.registrations}
+    assert held[HERE.host] != held[ELSEWHERE.host]
 
 
 def test_a_copy_from_elsewhere_does_not_outlive_a_withdrawal() -> None:
