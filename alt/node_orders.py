@@ -15,6 +15,7 @@ from alt.rehome import plan_rehoming, rehoming
 from alt.switch_provider import plan_switching, switching
 from alt.trace import TraceError
 from alt.tunnel.base import TunnelError
+from mapsys.configuration_turn import UNCONFIRMED, ConfigurationTurn
 from mapsys.eid import EidPrefix
 from mapsys.query_alt_rows import AltOperationRow, AltOrder, AltStepRow
 from mapsys.start_error import StartError
@@ -29,7 +30,7 @@ class AltOrders:
     turn: held while one is, and by whoever else changes the configuration.
     """
 
-    def __init__(self, node: AltNode, turn: asyncio.Lock) -> None:
+    def __init__(self, node: AltNode, turn: ConfigurationTurn) -> None:
         self._node = node
         self._turn = turn
         self._last: tuple[int, Operation] | None = None
@@ -68,12 +69,18 @@ class AltOrders:
         )
         return operation
 
-    async def begin(self, order: AltOrder, operation: Operation) -> None:
-        """Carry an operation out from now on. Raises OperationRefusedError."""
+    def require_turn(self) -> None:
+        """Raises OperationRefusedError where the configuration may not change now."""
         if self._turn.locked():
             raise OperationRefusedError(
                 "another operation, or a reload, is under way; see 'mapsys alt operation'"
             )
+        if self._turn.on_trial:
+            raise OperationRefusedError(UNCONFIRMED)
+
+    async def begin(self, order: AltOrder, operation: Operation) -> None:
+        """Carry an operation out from now on. Raises OperationRefusedError."""
+        self.require_turn()
         await self._turn.acquire()
         operation.state = State.UNDER_WAY  # also to whoever asks before its first step
         self._last = (order.instance_id, operation)

@@ -18,6 +18,7 @@ from alt.operation import OperationRefusedError
 from alt.tunnel.base import TunnelError
 from mapsys.config.faults import ConfigError
 from mapsys.config.model import Config
+from mapsys.configuration_turn import ConfigurationTurn
 from mapsys.core.alt_entry import AltArrival
 from mapsys.core.effects import Inject, Send
 from mapsys.core.engine import Engine
@@ -73,8 +74,7 @@ class DaemonAlt:
         self._load = load
         self._take_over = take_over
         self._trail = AuditTrail(config.state)
-        self.turn: Final = asyncio.Lock()
-        """Held while the configuration changes; who finds it held does not wait."""
+        self.turn: Final = ConfigurationTurn()
         self.node: AltNode | None = None
         self._orders: AltOrders | None = None
         if helper is not None:
@@ -157,6 +157,7 @@ class DaemonAlt:
                 )
             operation = self._orders.plan(order, wanted, lambda: self._take_over(config))
             if not order.dry_run:
+                self._orders.require_turn()
                 await asyncio.to_thread(self._note, order)
                 await self._orders.begin(order, operation)
         except ConfigError as error:

@@ -13,6 +13,7 @@ from mapsys.config.diff import changes
 from mapsys.config.faults import ConfigError
 from mapsys.config.model import Config
 from mapsys.config_source import ConfigSource
+from mapsys.configuration_turn import UNCONFIRMED, ConfigurationTurn
 from mapsys.daemon_view import DaemonView
 from mapsys.held_configuration import HeldConfiguration, Mark, fingerprint
 from mapsys.net.audit import AuditTrail
@@ -81,7 +82,7 @@ class Reloads:
         *,
         current: Callable[[], Config],
         take_over: Callable[[Config], Awaitable[None]],
-        turn: asyncio.Lock,
+        turn: ConfigurationTurn,
         notify: NotifySocket,
         summary: Callable[[], str],
     ) -> None:
@@ -165,11 +166,7 @@ class Reloads:
 
     async def _exclusively(self, confirm_within: int | None, by: str) -> ReloadRow:
         if self._unconfirmed is not None:
-            raise LifeDeclined(
-                "reload-refused",
-                "the configuration in force is not confirmed; 'mapsys reload confirm' or"
-                " 'mapsys reload undo' comes first",
-            )
+            raise LifeDeclined("reload-refused", UNCONFIRMED)
         if self._turn.locked():
             under_way = "another reload" if self._is_reloading else "an operation of the ALT"
             raise LifeDeclined("reload-refused", f"{under_way} is under way; reload afterwards")
@@ -219,6 +216,7 @@ class Reloads:
 
     def _await_confirmation(self, before: Config, mark: Mark) -> None:
         decision: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._turn.on_trial = True
         self._unconfirmed = _Unconfirmed(before, mark, decision, asyncio.Event())
         self._view.condition.unconfirmed_until = mark.until
         self._tasks = [task for task in self._tasks if not task.done()]
@@ -276,6 +274,7 @@ class Reloads:
 
     def _end_trial(self) -> None:
         self._unconfirmed = None
+        self._turn.on_trial = False
         self._view.condition.unconfirmed_until = None
 
     # Telling

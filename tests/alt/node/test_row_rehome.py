@@ -90,6 +90,20 @@ def test_a_dry_run_tells_the_steps_and_does_nothing(row: Row) -> None:
     assert mspa.command("alt", "operation").exit_code == 3
 
 
+def test_nothing_is_built_on_a_configuration_on_trial(row: Row) -> None:
+    mspa = row["mspa"]
+    mspa.configure()
+    assert mspa.command("reload", "--confirm-within", "600").exit_code == 0
+    mspa.configure(change=lambda text: instead(1016, text))
+    refused = mspa.command("alt", "rehome", "arin", "arin-b")
+    assert refused.exit_code == 5
+    assert "the configuration in force is not confirmed; 'mapsys reload confirm'" in refused.output
+    assert mspa.command("alt", "rehome", "arin", "arin-b", "--dry-run").exit_code == 0
+    assert mspa.command("alt", "operation").exit_code == 3
+    assert mspa.command("reload", "undo").exit_code == 0
+    assert tunnels_of(mspa) == {"arin"}
+
+
 def test_a_tunnel_without_another_end_is_closed_again(row: Row) -> None:
     mspa = row["mspa"]
     mspa.configure(change=lambda text: instead(4711, text))
