@@ -23,6 +23,8 @@ one counts as damaged."""
 FRAME_LIMIT: Final = 1 << 20
 """Octets after which the next change begins a new frame; a frame is at most a quarter longer."""
 
+SEAL_OCTETS: Final = 4
+
 TIME_LIMIT_SECONDS: Final = 2.0**40
 """No clock here says more; a deadline beyond it is damage."""
 
@@ -232,6 +234,19 @@ def pack_supersede(digest: bytes, until: float) -> bytes:
     if len(digest) != DIGEST_OCTETS:
         raise ValueError(f"a digest of {len(digest)} octets; it has {DIGEST_OCTETS}")
     return b"s" + _SUPERSEDE.pack(digest, until)
+
+
+def sealed(packed: bytes) -> bytes:
+    """A packed change with a checksum behind it, as a row of a table holds it."""
+    return packed + crc32(packed).to_bytes(SEAL_OCTETS, "big")
+
+
+def opened(row: object) -> bytes | None:
+    """The packed change in a row; None where the checksum says that it is damaged."""
+    if not isinstance(row, bytes) or len(row) <= SEAL_OCTETS:
+        return None
+    packed = row[:-SEAL_OCTETS]
+    return packed if crc32(packed) == int.from_bytes(row[-SEAL_OCTETS:], "big") else None
 
 
 def touched(packed_put: bytes, deadline: float, digest: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from mapsys.arena import Arena
@@ -146,6 +147,20 @@ class Contributions:
     def read(self, slot: int, eid: EidPrefix | None = None) -> Contribution:
         """What a slot holds; the EID-Prefix need not be unpacked where it is given."""
         return Contribution.unpack(self._arena.read(self._cells[slot]), eid)
+
+    def sum_up(self, firsts: Iterable[int], details: set[bytes]) -> int:
+        """Add the details of all slots of some chains to a set; returns the records' octets."""
+        total = 0
+        for first in firsts:
+            slot = first
+            while slot != _END:
+                octets = self._arena.read(self._cells[slot])
+                size, _, record, length, _ = _HEAD.unpack_from(octets)
+                start = _HEAD.size + size + record
+                details.add(octets[start : start + length])
+                total += record
+                slot = self._next[slot]
+        return total
 
     def digest(self, slot: int) -> bytes:
         """The digest last set for a slot."""

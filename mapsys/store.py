@@ -46,6 +46,19 @@ class Mapping(NamedTuple):
     registrations: tuple[Registration, ...]
 
 
+class Summary(NamedTuple):
+    """What is registered inside an EID-Prefix, in short.
+
+    prefixes: how many EID-Prefixes. record_octets: of all their EID-Records.
+    details: those of all registrations, equal ones once: of a million there are mostly
+    a few thousand.
+    """
+
+    prefixes: int
+    record_octets: int
+    details: frozenset[bytes]
+
+
 class Store(Protocol):
     """The verbs. ``now`` and deadlines are seconds on one monotonic clock.
 
@@ -122,6 +135,9 @@ class Store(Protocol):
     def covered(self, eid: EidPrefix, limit: int | None = None) -> Iterator[Mapping]:
         """Registered prefixes inside the prefix (itself included), in table order."""
 
+    def summary(self, eid: EidPrefix) -> Summary:
+        """What there is inside the prefix (itself included), without a view of each."""
+
     def hole(self, eid: EidPrefix, shortest: int) -> EidPrefix | None:
         """The least-specific prefix around the EID that no registered prefix overlaps.
 
@@ -163,4 +179,11 @@ class Store(Protocol):
         """Read packed changes back; ``shift`` seconds are added to each deadline.
 
         Nothing is logged. Raises ValueError where the octets are damaged.
+        """
+
+    def apply_sealed(self, rows: list[object], shift: float) -> int:
+        """Read packed changes back that were sealed one by one, as ``apply`` does.
+
+        Returns how many do not match their checksum, or are no octets; they are left out.
+        Raises ValueError where one that does is no packed change.
         """

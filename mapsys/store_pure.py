@@ -22,16 +22,18 @@ from mapsys.change_log import (
     Supersede,
     Touch,
     Withdraw,
+    opened,
     pack,
     pack_supersede,
     pack_touch,
     read_changes,
+    unpack,
 )
 from mapsys.contributions import Contribution, Contributions
 from mapsys.deadlines import Deadlines
 from mapsys.eid import EidPrefix, Family
 from mapsys.history_rows import HistoryRows
-from mapsys.store import Mapping, Registration
+from mapsys.store import Mapping, Registration, Summary
 from mapsys.subscriptions import Subscriptions
 from mapsys.superseded import Superseded
 from mapsys.table import PrefixTable
@@ -229,6 +231,14 @@ class PureStore:
         for prefix, first in self._table.covered(eid, limit):
             yield self._view(prefix, first)
 
+    def summary(self, eid: EidPrefix) -> Summary:
+        prefixes = octets = 0
+        details: set[bytes] = set()
+        for firsts in self._table.blocks_covered(eid):
+            prefixes += len(firsts)
+            octets += self._held.sum_up(firsts, details)
+        return Summary(prefixes, octets, frozenset(details))
+
     def hole(self, eid: EidPrefix, shortest: int) -> EidPrefix | None:
         return self._table.hole(eid, shortest)
 
@@ -256,6 +266,16 @@ class PureStore:
     def apply(self, changes: bytes, shift: float) -> None:
         for change in read_changes(changes):
             self._apply(change, shift)
+
+    def apply_sealed(self, rows: list[object], shift: float) -> int:
+        lost = 0
+        for row in rows:
+            packed = opened(row)
+            if packed is None:
+                lost += 1
+            else:
+                self._apply(unpack(packed), shift)
+        return lost
 
     def _apply(self, change: Change, shift: float) -> None:
         """Any change can be read back twice, or over what came later, on the way to the same end:

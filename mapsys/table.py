@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from typing import Final, Generic, TypeVar
 
 from mapsys.eid import WIDTH_BITS, EidPrefix, Family
@@ -107,6 +107,17 @@ class PrefixTable(Generic[V]):
         while left and (item := next(found, None)) is not None:
             yield plane.prefix(item[0]), item[1]
             left -= 1
+
+    def blocks_covered(self, eid: EidPrefix) -> Iterator[Sequence[V]]:
+        """The values of the prefixes inside the prefix (itself counts), many at a time.
+
+        In table order. Nothing may be put or removed meanwhile.
+        """
+        plane = self._planes.get(_plane_number(eid))
+        if plane is not None:
+            last = eid.network | (1 << (plane.width - eid.length)) - 1
+            low, high = plane.key(eid.network, eid.length), plane.key(last, plane.width)
+            yield from plane.blocks(low, high)
 
     def items(self, cursor: EidPrefix | None = None) -> Iterator[tuple[EidPrefix, V]]:
         """Everything in table order; with a cursor, only what sorts after it."""
@@ -314,6 +325,14 @@ class _Plane(Generic[V]):
                 yield key, values[index]
                 low = key + 1
                 index += 1
+
+    def blocks(self, low: int, high: int) -> Iterator[Sequence[V]]:
+        """The values of the keys from low to high, both included, a block at a time."""
+        first = max(bisect_right(self.firsts, low) - 1, 0)
+        for block in range(first, bisect_right(self.firsts, high)):
+            keys = self.keys[block]
+            start, end = bisect_left(keys, low), bisect_right(keys, high)
+            yield self.values[block][start:end]
 
     def overlap_free_length(self, network: int, length: int) -> int | None:
         """The shortest length at which the prefix around a network overlaps no other.

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from mapsys.change_log import ChangeLog, Put, pack, read_changes
+from mapsys.change_log import ChangeLog, Put, pack, read_changes, sealed
 from mapsys.eid import EidPrefix, Family
 from mapsys.store import Registration, Store
 from mapsys.subscriptions import Subscription
@@ -427,6 +427,56 @@ def test_many_changes_come_in_several_frames_and_read_back(store: Store) -> None
     assert rebuilt(store, changes).scan(None, 99) == store.scan(None, 99)
 
 
+def test_sealed_changes_read_back_one_by_one_without_the_damaged(store: Store) -> None:
+    put(store)
+    put(store, INSIDE, details=b"others", published=b"union")
+    put(store, registrant=TWO, published=b"union of two")
+    put(store, EidPrefix.parse("[7]2001:db8::/32"), record=b"", published=b"")
+    store.raise_nonce(b"mark", 5)
+    store.supersede(DIGEST, 50.0)
+    subscribe(store, INSIDE)
+    rows: list[object] = [sealed(pack(one)) for one in read_changes(store.take_changes()[1])]
+    copy = type(store)()
+    assert copy.apply_sealed(rows, 1000.0) == 0
+    assert copy.take_changes()[1] == b""
+    assert [mapping.eid for mapping in copy.scan(None, 9)] == [
+        mapping.eid for mapping in store.scan(None, 9)
+    ]
+    held = copy.get(PREFIX)
+    assert held is not None
+    assert held.published == b"union of two"
+    assert [one.deadline for one in held.registrations] == [1180.0, 1180.0]
+    assert copy.nonce_mark(b"mark") == 5
+    assert copy.is_superseded(DIGEST, 1049.0)
+    assert copy.subscriptions.get(INSIDE, XTR) is not None
+    before = copy.generation, copy.scan(None, 9)
+    assert copy.apply_sealed(rows[-1:], 1000.0) == 0
+    assert (copy.generation, copy.scan(None, 9)) == before
+
+    first = sealed(pack(Put(PREFIX, ONE, 1.0, DIGEST, b"", b"", b"")))
+    for position in range(len(first)):
+        flipped = bytearray(first)
+        flipped[position] ^= 0x10
+        whole = type(store)()
+        assert whole.apply_sealed([b"", b"abc", "text", None, bytes(flipped), rows[1]], 0.0) == 5
+        assert [mapping.eid for mapping in whole.scan(None, 9)] == [INSIDE]
+
+
+@pytest.mark.parametrize(
+    "packed", [b"p", b"?", pack(Put(PREFIX, ONE, 1e30, DIGEST, b"", b"", b""))]
+)
+def test_sealed_octets_that_are_no_change_are_refused(store: Store, packed: bytes) -> None:
+    with pytest.raises(ValueError, match="packed"):
+        store.apply_sealed([sealed(packed)], 0.0)
+
+
+def test_a_change_with_octets_behind_it_is_refused(store: Store) -> None:
+    put(store)
+    (change,) = read_changes(store.take_changes()[1])
+    with pytest.raises(ValueError, match="packed change"):
+        store.apply_sealed([sealed(pack(change) + b"x")], 0.0)
+
+
 def test_a_subscription_is_held_per_prefix_and_xtr_and_overwritten(store: Store) -> None:
     held = store.subscriptions
     subscribe(store)
@@ -747,6 +797,12 @@ class StoreMachine(RuleBasedStateMachine):
         assert list(self.store.covering(eid)) == covering
         assert self.store.longest_match(eid) == (covering[0] if covering else None)
         assert list(self.store.covered(eid)) == covered
+        inside = [held for mapping in covered for held in mapping.registrations]
+        assert self.store.summary(eid) == (
+            len(covered),
+            sum(len(held.record) for held in inside),
+            {held.details for held in inside},
+        )
         assert self.store.scan(eid, 3) == self.oracle.mappings(eid)[:3]
 
     @rule()

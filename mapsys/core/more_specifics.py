@@ -13,8 +13,6 @@ from mapsys.core.site import EidRule, LispSite, SiteTable
 from mapsys.eid import EidPrefix
 from mapsys.store import Mapping, Store
 
-PAGE = 1_000
-
 TOTAL_LIMIT: Final = 2_000_000
 OCTETS_LIMIT: Final = 512 * 1024 * 1024
 WARNING_SHARE: Final = 0.8
@@ -75,11 +73,18 @@ class MoreSpecifics:
         self._counts.clear()
         self._of_site.clear()
         self._total = self._octets = 0
-        cursor: EidPrefix | None = None
-        while page := self._store.scan(cursor, PAGE):
-            for mapping in page:
-                self._count(mapping, 1)
-            cursor = page[-1].eid
+        around: list[tuple[LispSite, EidRule]] = []
+        for site, rule in self._sites.rules():
+            while around and not around[-1][1].prefix.covers(rule.prefix):
+                around.pop()
+            inside = self._store.summary(rule.prefix)
+            itself = self._store.get(rule.prefix)
+            if around:  # what a nested prefix covers, and it itself, is not counted further out
+                self._add(around[-1][1], around[-1][0].name, -inside.prefixes)
+                self._octets -= inside.record_octets
+            self._add(rule, site.name, inside.prefixes - (itself is not None))
+            self._octets += inside.record_octets - octets_of(itself)
+            around.append((site, rule))
 
     def count_inside(self, prefix: EidPrefix, times: int) -> None:
         """Add ``times`` for each EID-Prefix that is registered inside a prefix.

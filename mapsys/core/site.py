@@ -236,6 +236,15 @@ class SiteTable:
 
         return free_part(eid, max(shortest, above[0].length), is_occupied)
 
+    def rules(self) -> Iterator[tuple[LispSite, EidRule]]:
+        """All of them, in the order of their prefixes: what covers others comes before them."""
+        return (value for _, value in self._rules.items())
+
+    def has_nested(self, rule: EidRule) -> bool:
+        """Whether another configured prefix lies inside the rule's."""
+        inside = self._rules.covered(rule.prefix, limit=2)
+        return any(prefix != rule.prefix for prefix, _ in inside)
+
     def has_inside(self, prefix: EidPrefix) -> bool:
         """Whether a configured prefix lies inside this one (itself counts)."""
         return next(iter(self._rules.covered(prefix, limit=1)), None) is not None

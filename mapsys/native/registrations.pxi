@@ -76,7 +76,11 @@ cdef int registrations_put(
     cdef bint is_new = slot == NOTHING
     record = _hold(held, given.record)
     details = _hold(held, given.details)
-    published = _hold(held, given.published)
+    published = record
+    if record != NOTHING and _are_equal(given.published, given.record):
+        cell_at(&held.cells, record).references += 1
+    else:
+        published = _hold(held, given.published)
     if is_new:
         registrant = _hold(held, given.registrant)
         slot = _new_slot(held)
@@ -116,6 +120,10 @@ cdef int registrations_put(
 
 cdef inline uint32_t _hold(Registrations *held, Octets octets) noexcept nogil:
     return cells_hold(&held.cells, octets.start, octets.length)
+
+
+cdef inline bint _are_equal(Octets one, Octets other) noexcept nogil:
+    return one.length == other.length and memcmp(one.start, other.start, one.length) == 0
 
 
 cdef inline void _let_go(Registrations *held, uint32_t number) noexcept nogil:

@@ -5,7 +5,7 @@ from zlib import crc32
 
 from mapsys.change_log import FRAME_LIMIT, VERSION, frames, read_change
 from mapsys.history_rows import HistoryRows
-from mapsys.store import Mapping, Registration
+from mapsys.store import Mapping, Registration, Summary
 from mapsys.subscriptions import Subscriptions
 
 cdef extern from "Python.h":
@@ -311,6 +311,25 @@ cdef class NativeStore:
             at, itself = found.eid, False
         return page
 
+    def summary(self, eid):
+        cdef Key key
+        cdef Sums sums
+        cdef size_t index
+        memset(&sums, 0, sizeof(Sums))
+        key_of(eid, &key)
+        enter(&self.mutex)
+        try:
+            with nogil:
+                result = sum_inside(&self.held_, &key, &sums)
+            if result < 0:
+                raise MemoryError
+            cells = {sums.details[index] for index in range(sums.details_used)}
+            details = frozenset([self._string(number) for number in cells])
+        finally:
+            leave(&self.mutex)
+            free(sums.details)
+        return Summary(sums.prefixes, sums.record_octets, details)
+
     def hole(self, eid, shortest):
         cdef Key key
         key_of(eid, &key)
@@ -367,6 +386,60 @@ cdef class NativeStore:
     def apply(self, bytes changes, double shift):
         for frame in list(frames(changes)):
             self._apply_frame(frame, shift)
+
+    def apply_sealed(self, list rows, double shift):
+        cdef size_t count = len(rows), index, lost = 0
+        cdef Octets *octets = <Octets *>malloc((count + 1) * sizeof(Octets))
+        if octets == NULL:
+            raise MemoryError
+        try:
+            for index in range(count):
+                octets[index].length = 0
+                row = rows[index]
+                if isinstance(row, bytes):
+                    octets[index].start = <const uint8_t *><const char *><bytes>row
+                    octets[index].length = len(<bytes>row)
+            index = 0
+            while index < count:
+                index += self._apply_run(octets + index, count - index, shift, &lost)
+                if index < count:
+                    change, _ = read_change(rows[index][:-SEAL_OCTETS], 0)
+                    self.subscriptions.apply(change, shift)
+                    self.history.apply(change)
+                    index += 1
+        finally:
+            free(octets)
+        return lost
+
+    cdef Py_ssize_t _apply_run(
+        self, const Octets *rows, size_t count, double shift, size_t *lost
+    ) except -1:
+        """Take in sealed rows up to the first that Python has to read; returns how many."""
+        cdef Source source
+        cdef size_t index = 0
+        cdef int result = READ
+        enter(&self.mutex)
+        with nogil:
+            while index < count:
+                if not is_whole(rows[index]):
+                    lost[0] += 1
+                    index += 1
+                    continue
+                source.at = rows[index].start
+                source.left = rows[index].length - SEAL_OCTETS
+                source.is_short = False
+                result = apply_change(&self.held_, &source, shift)
+                if result == READ and source.left:
+                    result = DAMAGED
+                if result != READ:
+                    break
+                index += 1
+        leave(&self.mutex)
+        if result == DAMAGED:
+            raise ValueError("a packed change is cut short or damaged")
+        if result == OUT_OF_MEMORY:
+            raise MemoryError
+        return <Py_ssize_t>index
 
     cdef int _apply_frame(self, bytes frame, double shift) except -1:
         cdef Source source

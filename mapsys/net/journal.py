@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from mapsys.change_log import FRAME_LIMIT, ChangeLog, frames
+from mapsys.change_log import FRAME_LIMIT, frames
 from mapsys.net.journal_files import (
     CHANGES_NAME,
     STATE_NAME,
@@ -169,20 +169,11 @@ class Journal:
 
     def _load_tables(self, store: Store) -> int:
         """Returns the last row that the tables hold; both are of one instant."""
-        log = ChangeLog()
-        lost = size = 0
+        lost = 0
         self._state.execute("BEGIN")
         folded = self._folded()
-        for packed in self._tables.read():
-            if packed is None:
-                lost += 1
-                continue
-            log.append(packed)
-            size += len(packed)
-            if size >= FRAME_LIMIT:
-                store.apply(log.take(), -self._service_offset)
-                size = 0
-        store.apply(log.take(), -self._service_offset)
+        for rows in self._tables.read():
+            lost += store.apply_sealed(rows, -self._service_offset)
         self._state.execute("COMMIT")
         if lost:
             self._findings.append(

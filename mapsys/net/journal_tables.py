@@ -12,7 +12,6 @@ import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
-from zlib import crc32
 
 from mapsys.change_log import (
     Change,
@@ -29,15 +28,18 @@ from mapsys.change_log import (
     Touch,
     Unsubscribe,
     Withdraw,
+    opened,
     pack,
     read_changes,
+    sealed,
     touched,
     unpack,
 )
 from mapsys.eid import EidPrefix
 from mapsys.net.journal_rows import Row
 
-_CRC_OCTETS: Final = 4
+READ_ROWS: Final = 4096
+
 _REACH: Final = struct.Struct(">Qdd")
 _SET: Final = (
     "INSERT INTO held (key, change, until) VALUES (?, ?, ?)"
@@ -73,15 +75,16 @@ class StateTables:
         found = self._connection.execute("SELECT reach FROM folded").fetchone()
         if found is None:
             return NOTHING_FOLDED
-        octets = _opened(found[0])
+        octets = opened(found[0])
         if octets is None:
             raise ValueError("the mark of how far the journal is folded does not match")
         return Folded(*_REACH.unpack(octets))
 
-    def read(self) -> Iterator[bytes | None]:
-        """Packed changes that rebuild what is held, history in order; None for a damaged row."""
-        for (sealed,) in self._connection.execute("SELECT change FROM held ORDER BY key"):
-            yield _opened(sealed)
+    def read(self) -> Iterator[list[object]]:
+        """The sealed changes that rebuild what is held, history in order; a few thousand a time."""
+        found = self._connection.execute("SELECT change FROM held ORDER BY key")
+        while rows := found.fetchmany(READ_ROWS):
+            yield [row for (row,) in rows]
 
     def fold(self, rows: Sequence[Row]) -> None:
         """Take rows in, and note how far they reach, in the transaction under way.
@@ -105,7 +108,7 @@ class StateTables:
         )
         last = rows[-1]
         self._connection.execute("DELETE FROM held WHERE until < ?", (last.service,))
-        reach = _sealed(_REACH.pack(last.seq, last.wall, last.service))
+        reach = sealed(_REACH.pack(last.seq, last.wall, last.service))
         self._connection.execute("INSERT OR REPLACE INTO folded VALUES (1, ?)", (reach,))
 
     def _take_in(self, change: Change, shift: float) -> None:
@@ -157,7 +160,7 @@ class StateTables:
                 self._drop(b"o" + change.eid.pack())
 
     def _set(self, key: bytes, change: Change, until: float | None = None) -> None:
-        self._connection.execute(_SET, (key, _sealed(pack(change)), until))
+        self._connection.execute(_SET, (key, sealed(pack(change)), until))
 
     def _drop(self, key: bytes) -> None:
         self._connection.execute("DELETE FROM held WHERE key = ?", (key,))
@@ -169,8 +172,8 @@ class StateTables:
             "SELECT key, change FROM held WHERE key >= ? AND key < ? AND key <> ?",
             (first, first + b"\xff" * 256, known),
         )
-        for key, sealed in found.fetchall():
-            packed = _opened(sealed)
+        for key, row in found.fetchall():
+            packed = opened(row)
             put = unpack(packed) if packed is not None else None
             if isinstance(put, Put) and put.published != published:
                 self._set(key, put._replace(published=published))
@@ -188,28 +191,16 @@ def _history_key(number: int) -> bytes:
     return b"m" + number.to_bytes(8, "big")  # in order of the numbers
 
 
-def _sealed(packed: bytes) -> bytes:
-    return packed + crc32(packed).to_bytes(_CRC_OCTETS, "big")
+def _touched(row: bytes, deadline: float, digest: bytes) -> bytes:
+    packed = opened(row)
+    return row if packed is None else sealed(touched(packed, deadline, digest))
 
 
-def _opened(sealed: object) -> bytes | None:
-    """The packed change in a row; None where the checksum says that it is damaged."""
-    if not isinstance(sealed, bytes):
-        return None
-    packed, crc = sealed[:-_CRC_OCTETS], sealed[-_CRC_OCTETS:]
-    return packed if crc32(packed).to_bytes(_CRC_OCTETS, "big") == crc else None
-
-
-def _touched(sealed: bytes, deadline: float, digest: bytes) -> bytes:
-    packed = _opened(sealed)
-    return sealed if packed is None else _sealed(touched(packed, deadline, digest))
-
-
-def _published(sealed: bytes, nonce: bytes) -> bytes:
+def _published(row: bytes, nonce: bytes) -> bytes:
     """The row of a subscription with a nonce that has been used since."""
-    packed = _opened(sealed)
+    packed = opened(row)
     held = None if packed is None else unpack(packed)
     number = int.from_bytes(nonce, "big")
     if not isinstance(held, Subscribe) or number <= held.nonce:
-        return sealed
-    return _sealed(pack(held._replace(nonce=number)))
+        return row
+    return sealed(pack(held._replace(nonce=number)))
