@@ -16,7 +16,7 @@ def test_nonces_have_nothing_in_common() -> None:
     nonces = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
-        silent.settimeout(10)
+        silent.settimeout(60)
         where = f"127.0.0.1:{silent.getsockname()[1]}"
         for _ in range(3):
             CliRunner().invoke(cli, ["lig", "198.18.1.1", "-m", where, "-c", "2", "-t", "1"])

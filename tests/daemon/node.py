@@ -29,7 +29,7 @@ from mapsys.wire.map_request import MapRequest, MapRequestRecord
 from mapsys.wire.message import decode
 from mapsys.wire.records import EidRecord, RlocRecord
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 SECRET = "a laboratory secret"
 KEY = Key(SECRET.encode())
 

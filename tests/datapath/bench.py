@@ -15,7 +15,7 @@ from mapsys.engine_choice import choose
 from mapsys.store import Store
 from mapsys.store_pure import PureStore
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 
 FACTORIES: list[Callable[[Store], Datapath]] = [PureDatapath]
 """Every implementation of the contract that is installed."""

@@ -27,7 +27,7 @@ def is_accepted(effects: list[Effect]) -> bool:
     return not any(isinstance(effect, Dropped | Refused) for effect in effects)
 
 
-@pytest.mark.timeout(60 * scaled(1))
+@pytest.mark.timeout(300 * scaled(1))
 def test_replayed_registers_are_refused_also_after_a_restart(tmp_path: Path) -> None:
     count = scaled(REPLAYS) // 2
     strict = (site_one(replay=Replay.STRICT),)
@@ -84,7 +84,7 @@ def forgeries(rng: random.Random, data: bytes) -> list[bytes]:
     return bits + cut + swapped + zero + shorter
 
 
-@pytest.mark.timeout(60 * scaled(1))
+@pytest.mark.timeout(300 * scaled(1))
 def test_forged_registers_are_refused() -> None:
     rng = random.Random(9301)
     world = World()
@@ -142,7 +142,7 @@ def may(prefixes: dict[EidPrefix, tuple[int, bool]], claimed: EidPrefix, who: in
     return owner == who and (more or length == claimed.length)
 
 
-@pytest.mark.timeout(60 * scaled(1))
+@pytest.mark.timeout(300 * scaled(1))
 def test_nothing_is_accepted_outside_a_sites_own_allowance() -> None:
     rng = random.Random(8060)
     tried = outside = wrongly_refused = inside = 0

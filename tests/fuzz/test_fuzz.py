@@ -23,7 +23,7 @@ def test_the_corpus_is_read_without_harm(name: str) -> None:
         target.run(octets)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_fuzzer_finds_nothing_in_a_short_while(tmp_path: Path) -> None:
     target = target_of("any")
     outcome = fuzz(target, tmp_path, seconds=SECONDS, runs=-1, seed=1)

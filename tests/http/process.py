@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from mapsys.http import SOCKET_NAME
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 class Reply(NamedTuple):

@@ -20,7 +20,7 @@ from mapsys.store import Mapping, Registration, Store
 from mapsys.store_pure import PureStore
 
 FIRST_FRESH_NONCE = 0xABC000
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 UDP_SEGMENT = 103
 
 Make = Callable[[], tuple[Store, Datapath]]

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.net.journal_run import eid_of, run
 
 ROUNDS = 10
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 def start(module: str, folder: Path) -> subprocess.Popen[str]:

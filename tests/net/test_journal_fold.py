@@ -16,7 +16,7 @@ from mapsys.net.journal_files import JournalError, open_state
 from mapsys.net.journal_tables import StateTables
 from tests.net.journal_run import run
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 def folded_through(folder: Path) -> int:

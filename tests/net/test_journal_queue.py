@@ -14,7 +14,7 @@ from mapsys.net.commit_queue import CommitQueue
 from mapsys.net.journal_files import JournalError
 from tests.net.journal_run import Run, run
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class GuardedJournal:

@@ -16,7 +16,7 @@ def test_the_service_manager_hears_each_state(tmp_path: Path) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
-        manager.settimeout(10)
+        manager.settimeout(60)
         notify = NotifySocket(str(path))
         assert notify.is_used
         notify.ready("3 sites")
@@ -33,7 +33,7 @@ def test_an_abstract_socket_is_reached() -> None:
     name = f"mapsys-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind("\0" + name)
-        manager.settimeout(10)
+        manager.settimeout(60)
         NotifySocket("@" + name).stopping()
         assert manager.recv(1000) == b"STOPPING=1"
 

@@ -22,7 +22,7 @@ from mapsys.wire.map_request import MapRequest
 from mapsys.wire.message import decode
 from mapsys.wire.records import EidRecord, RlocRecord
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 def record(prefix: EidPrefix, *hosts: str) -> EidRecord:

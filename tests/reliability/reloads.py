@@ -9,7 +9,7 @@ from mapsys.wire.map_notify import MapNotify
 from tests.daemon.node import Node
 from tests.reliability.load import configure, descriptors, peer
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 BROKEN = ("\0", "sites: {", "node: [", "", "control: {listen: [nowhere]}\n", "- a\n- list\n")
 
 

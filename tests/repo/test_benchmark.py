@@ -68,7 +68,7 @@ class Reader(threading.Thread):
         super().__init__(daemon=True)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((HOST, 0))
-        self.socket.settimeout(20)
+        self.socket.settimeout(60)
         self.count = count
         self.nonces: set[int] = set()
         self.faults: list[str] = []

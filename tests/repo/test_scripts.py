@@ -73,7 +73,7 @@ def test_present_environment_is_not_installed_again(tmp_path: Path) -> None:
     native = ROOT / "mapsys" / "native"
     names += sorted([*native.glob("*.p*"), *native.glob("*.h")])
     files = b"".join(name.read_bytes() for name in names)
-    checksum = subprocess.run(["cksum"], input=files, capture_output=True, check=True, timeout=10)
+    checksum = subprocess.run(["cksum"], input=files, capture_output=True, check=True, timeout=60)
     (venv / ".installed-dev").write_text(f"{checksum.stdout.decode().strip()} {ROOT}\n")
     run = shell("venv.sh", VENV=str(venv))
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
@@ -85,7 +85,7 @@ def test_script_is_executable_and_plain_shell(script: str) -> None:
     path = ROOT / "scripts" / script
     assert os.access(path, os.X_OK)
     assert path.read_text(encoding="utf-8").startswith("#!/bin/sh\n")
-    subprocess.run(["sh", "-n", str(path)], check=True, timeout=10)
+    subprocess.run(["sh", "-n", str(path)], check=True, timeout=60)
 
 
 def test_each_make_target_is_one_script_that_is_there() -> None:
@@ -102,7 +102,7 @@ def test_make_without_a_target_lists_what_it_can_do() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=60,
         check=True,
     )
     assert "make run" in run.stdout

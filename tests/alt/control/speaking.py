@@ -24,7 +24,7 @@ from mapsys.eid import EidPrefix
 from tests.alt.control.pilot import TODAY, eid
 from tests.programs import require_program
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 """Far more than anything here takes; only a failure waits that long."""
 
 

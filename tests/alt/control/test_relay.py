@@ -32,7 +32,7 @@ def start_relay(
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(folder / "bgp.sock"))
     server.listen()
-    server.settimeout(20)
+    server.settimeout(60)
     command = [sys.executable, relay.__file__, str(folder / "bgp.sock")]
     if limit_octets is not None:
         call = f"from alt.bgp.relay import main; main({str(folder / 'bgp.sock')!r}, {limit_octets})"
@@ -42,7 +42,7 @@ def start_relay(
     )
     node, _ = server.accept()
     server.close()
-    node.settimeout(20)
+    node.settimeout(60)
     return process, node
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from alt.netns import inside, make_overlay, remove_overlay
 from tests.programs import require_program
 
-WAIT_SECONDS: Final = 20.0
+WAIT_SECONDS: Final = 60.0
 
 
 class Underlay:

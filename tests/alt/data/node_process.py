@@ -13,7 +13,7 @@ from typing import Any, Final
 from alt.tunnel.base import TunnelSpec
 from tests.alt.data.lab import WAIT_SECONDS, in_namespace
 
-END_SECONDS: Final = 20.0
+END_SECONDS: Final = 60.0
 
 
 class NodeProcess:

@@ -31,8 +31,8 @@ PACKAGES: Final = {
 _BESIDE_PATH: Final = ("/usr/sbin", "/sbin", "/usr/lib/frr")
 """Where Debian keeps servers."""
 
-_PATIENCE_SECONDS: Final = 30.0
-_END_SECONDS: Final = 20.0
+_PATIENCE_SECONDS: Final = 60.0
+_END_SECONDS: Final = 60.0
 
 
 def program(name: str) -> str:

@@ -33,7 +33,7 @@ from mapsys.lig import Answer, Lig, Question
 from mapsys.wire.auth import Key
 from tests.alt.data.lab import Underlay, in_namespace, socket_in
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 ITR, RESOLVER = "192.0.2.21", Endpoint("192.0.2.3", 4342)
 SECRET = "a laboratory secret"
 KEY = Key(SECRET.encode())
