@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 PICTURES = Path(__file__).parents[2] / "artifacts" / "page"
 
-PATIENCE_MILLISECONDS = 20_000
+PATIENCE_MILLISECONDS = 60_000
 
 WIDE = (1280, 800)
 NARROW = (400, 800)
