@@ -32,6 +32,7 @@ from mapsys.daemon_telling import Telling
 from mapsys.daemon_view import DaemonView
 from mapsys.engine_choice import EngineChoice, new_datapath
 from mapsys.held_configuration import Mark
+from mapsys.hooks.hand_over import require_usable_hooks
 from mapsys.http_access import require_usable
 from mapsys.net.audit import AuditTrail
 from mapsys.net.commit_queue import CommitQueue
@@ -193,6 +194,7 @@ class Daemon:
         self._shell.subscribe(self._view.events.observe)
         self._shell.subscribe(self._effect_log.observe)
         self._configuration.listen(config)
+        require_usable_hooks(config.hooks)
         if config.http is not None:
             require_usable(config.http)
             require_free_tcp(config.http.listen, "http.listen", self._source)

@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 from mapsys.config.model import Config
+from mapsys.hooks import hand_over as hooks
 from mapsys.http_access import hand_over
 from mapsys.net.children import Child
 from mapsys.net.log import Logger
@@ -18,6 +19,7 @@ class Children:
         self._log = log
         self._http = self._http_process(config)
         self._poller = self._poller_process(config)
+        self._hooks = self._hooks_process(config)
         self._fold = Child(
             "fold", [sys.executable, "-m", "mapsys.net.fold", str(config.state)], log
         )
@@ -48,10 +50,16 @@ class Children:
             self._poller = self._poller_process(new)
             if self._poller is not None:
                 self._poller.start()
+        if new.hooks != old.hooks:
+            if self._hooks is not None:
+                await self._hooks.stop()
+            self._hooks = self._hooks_process(new)
+            if self._hooks is not None:
+                self._hooks.start()
 
     def _wanted(self) -> list[Child]:
         """All that should run; the HTTP process comes after those that it tells about."""
-        wanted = (self._fold, self._poller, self._http)
+        wanted = (self._fold, self._poller, self._hooks, self._http)
         return [child for child in wanted if child is not None]
 
     def _http_process(self, config: Config) -> Child:
@@ -66,3 +74,10 @@ class Children:
             return None
         argv = [sys.executable, "-m", "mapsys.poller", "--state", str(config.state)]
         return Child("poller", argv, self._log)
+
+    def _hooks_process(self, config: Config) -> Child | None:
+        hooks.hand_over(config.hooks, config.state)
+        if not config.hooks:
+            return None
+        argv = [sys.executable, "-m", "mapsys.hooks", "--state", str(config.state)]
+        return Child("hooks", argv, self._log)

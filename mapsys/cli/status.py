@@ -30,6 +30,7 @@ ROWS = (
     Column("rolls back in (s)", field("unconfirmed_seconds")),
     Column("last reload", field("last_reload_at")),
     Column("failed reloads", field("failed_reloads")),
+    Column("hooks", lambda item: [_hook(one) for one in item["hooks"]]),
 )
 
 
@@ -60,3 +61,9 @@ def _listening(listen: Item) -> str:
         f"{host}:{listen['port']} (receive buffer {granted} of {asked} octets,"
         f" {listen['drops']} dropped)"
     )
+
+
+def _hook(hook: Item) -> str:
+    counts = f"{hook['delivered']} delivered, {hook['given_up']} given up, {hook['gaps']} gaps"
+    problem = f"; {hook['problem']}" if hook["problem"] else ""
+    return f"{hook['url']} ({counts}{problem})"

@@ -557,6 +557,20 @@ class PollerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HookConfig:
+    """A program that is told of moves.
+
+    on: "departure", "arrival" or both. secret: read from a file. ca: whose
+    certificates are trusted; None is as the system says.
+    """
+
+    on: tuple[str, ...]
+    url: str
+    secret: Secret
+    ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsConfig:
     """What ``/metrics`` says. per_site: families with one sample for each site."""
 
@@ -586,6 +600,7 @@ class Config:
     sites: tuple[SiteConfig, ...] = ()
     alt: tuple[AltConfig, ...] = ()
     poller: PollerConfig | None = None
+    hooks: tuple[HookConfig, ...] = ()
     metrics: MetricsConfig = MetricsConfig()
     fleet: None = None
     include: tuple[str, ...] = field(default=(), compare=False)

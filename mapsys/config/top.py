@@ -7,6 +7,7 @@ from typing import Any, Final
 from alt.config import ALT
 from mapsys.config import model
 from mapsys.config.document import Scalar
+from mapsys.config.hooks import HOOKS
 from mapsys.config.http import HTTP
 from mapsys.config.node import AUTHORITY, CONTROL, MAP_RESOLVER, MAP_SERVER
 from mapsys.config.poller import METRICS, POLLER
@@ -79,6 +80,7 @@ TOP: Final = Record[Any](
     Field("sites", Later(SITES.expects, SITES), default=()),
     Field("alt", ALT, default=()),
     Field("poller", POLLER, default=None),
+    Field("hooks", HOOKS, default=()),
     Field("metrics", METRICS, default=model.MetricsConfig()),
     Field(
         "fleet",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from aiohttp import ETag, web
 
+from mapsys.hooks.settings import read_states
 from mapsys.http import formats, parameters
 from mapsys.http.doorkeeper import IDENTITY
 from mapsys.http.etag import digest_of, has, not_modified
@@ -44,11 +47,14 @@ from mapsys.query_rows import (
 
 QUERY_CLIENT: Final = web.AppKey("query_client", QueryClient)
 
+STATE_FOLDER: Final = web.AppKey("state_folder", Path)
+
 
 async def status(request: web.Request) -> web.Response:
     """How the daemon is."""
     row = await request.app[QUERY_CLIENT].ask(StatusQuestion(), StatusRow)
-    return json_response(status_view(row, time.time()))
+    hooks = await asyncio.to_thread(read_states, request.app[STATE_FOLDER])
+    return json_response(status_view(row, hooks, time.time()))
 
 
 async def sites(request: web.Request) -> web.StreamResponse:

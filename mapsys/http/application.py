@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from mapsys.http.access import Access
-from mapsys.http.api import QUERY_CLIENT
+from mapsys.http.api import QUERY_CLIENT, STATE_FOLDER
 from mapsys.http.audit import AUDIT
 from mapsys.http.doorkeeper import DOORKEEPER, IDENTITY, Doorkeeper
 from mapsys.http.event_hub import EVENT_HUB, EventHub
@@ -59,6 +59,7 @@ def application(client: QueryClient, state: Path, access: Access) -> web.Applica
         middlewares=[_observed, _with_problems], client_max_size=BODY_OCTETS_LIMIT
     )
     app[QUERY_CLIENT] = client
+    app[STATE_FOLDER] = state
     app[HTTP_METRICS] = HttpMetrics()
     app[POLL_RESULTS] = ResultsFile(state)
     app[DUMPS] = Dumps(state)

@@ -10,7 +10,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from mapsys.http.api import QUERY_CLIENT
+from mapsys.hooks.settings import HookState, read_states
+from mapsys.http.api import QUERY_CLIENT, STATE_FOLDER
 from mapsys.http.metrics_alt import alt_rows
 from mapsys.http.metrics_collect import Scrape, ScrapeCollector
 from mapsys.http.metrics_families import FAMILIES
@@ -60,7 +61,8 @@ POLL_RESULTS: Final = web.AppKey("poll_results", ResultsFile)
 async def metrics(request: web.Request) -> web.Response:
     """Answers even while the daemon is away: ``mapsys_daemon_up`` is then 0."""
     try:
-        scrape = await _scrape(request.app[QUERY_CLIENT], request.app[POLL_RESULTS])
+        hooks = await asyncio.to_thread(read_states, request.app[STATE_FOLDER])
+        scrape = await _scrape(request.app[QUERY_CLIENT], request.app[POLL_RESULTS], hooks)
     except DaemonAway:
         scrape = Scrape()
     registry = CollectorRegistry(auto_describe=False)
@@ -71,7 +73,7 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(body=body, headers={"Content-Type": content_type})
 
 
-async def _scrape(client: QueryClient, results: ResultsFile) -> Scrape:
+async def _scrape(client: QueryClient, results: ResultsFile, hooks: dict[str, HookState]) -> Scrape:
     status = await client.ask(StatusQuestion(), StatusRow)
     counters = await client.ask(CountersQuestion(), CountersRow)
     measures = await client.ask(MeasuresQuestion(), MeasuresRow)
@@ -82,6 +84,7 @@ async def _scrape(client: QueryClient, results: ResultsFile) -> Scrape:
         await _sites(client) if measures.per_site else None,
         await alt_rows(client) if "alt" in status.roles else None,
         await asyncio.to_thread(results.read) if measures.polled else None,
+        hooks,
     )
 
 

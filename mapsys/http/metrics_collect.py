@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 import mapsys
 from mapsys.datapath.counters import METRICS, split_name
+from mapsys.hooks.settings import HookState
 from mapsys.http.metrics_alt import AltRows, alt_families
 from mapsys.http.metrics_families import counter_family
 from mapsys.http.metrics_fill import histograms, info, samples, value
@@ -32,6 +33,7 @@ class Scrape(msgspec.Struct, frozen=True):
     sites: list[SiteStateRow] | None = None
     alt: AltRows | None = None
     polled: PollResults | None = None
+    hooks: dict[str, HookState] = {}
 
 
 class ScrapeCollector(Collector):
@@ -61,6 +63,8 @@ class ScrapeCollector(Collector):
             yield from alt_families(scrape.alt)
         if scrape.polled is not None:
             yield from _of_poller(scrape.polled)
+        if scrape.hooks:
+            yield from _of_hooks(scrape.hooks)
         yield from self._own.collect()
 
 
@@ -135,6 +139,15 @@ def _of_poller(polled: PollResults) -> Iterator[Metric]:
     yield histograms(
         "poller_round_trip_seconds", [((name,), row) for name, row in polled.round_trips.items()]
     )
+
+
+def _of_hooks(hooks: dict[str, HookState]) -> Iterator[Metric]:
+    delivered = [((url, "delivered"), one.delivered) for url, one in hooks.items()]
+    given_up = [((url, "given-up"), one.given_up) for url, one in hooks.items()]
+    yield samples("hook_messages", delivered + given_up)
+    yield samples("hook_attempts_failed", [((url,), one.failed) for url, one in hooks.items()])
+    yield samples("hook_gaps", [((url,), one.gaps) for url, one in hooks.items()])
+    yield samples("hook_failing", [((url,), one.problem is not None) for url, one in hooks.items()])
 
 
 def _address(host: str, port: int) -> str:

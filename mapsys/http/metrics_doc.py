@@ -28,8 +28,8 @@ nothing is walked, however many sites and registrations there are. While the dae
 `mapsys_daemon_up` is 0 and the families that come from it are missing.
 
 No label ever holds an EID or anything else that a sender could make up. The families of single
-sites are there with `metrics: {per-site: true}` alone, those of the poller where a `poller:`
-section is configured.
+sites are there with `metrics: {per-site: true}` alone, those of the poller and of hooks where the
+section `poller:` or `hooks:` is configured.
 
 The durations are those of the daemon itself. A Map-Request counts with the whole turn of the loop
 in which it was read and answered, which costs two looks at the clock for a batch of up to 64
@@ -65,7 +65,8 @@ LABELS: Final = {
     "kind": "of what was repeated: `request` for Map-Requests, `refresh` for Map-Registers;"
     " of blocks: `own`, `backup`",
     "map_resolver": "a Map-Resolver that the poller asks, as `192.0.2.1:4342`",
-    "outcome": "`proxy-reply`, `negative`, `forward` (ETR or Map-Server), `alt`, `subscribed`",
+    "outcome": "`proxy-reply`, `negative`, `forward` (ETR or Map-Server), `alt`, `subscribed`;"
+    " of a hook's messages: `delivered`, `given-up`",
     "reason": f"{_WORDS_OF_FAILURES}; of the engine: why it runs",
     "result": _words([result.value for result in Result]),
     "route": "the pattern of an HTTP path",
@@ -79,6 +80,7 @@ LABELS: Final = {
     "tunnel": "its name; `none` for what belongs to none",
     "type": _words([*MESSAGE_TYPES.values(), UNKNOWN_TYPE])
     + "; of what was dropped, `InfoRequest` too",
+    "url": "of a hook, as configured",
     "verdict": "`accepted`, or `refused` by policy",
     "version": "of mapsys",
 }

@@ -30,6 +30,7 @@ class Source(StrEnum):
     SITES = "Sites one by one"
     ALT = "The ALT"
     POLLER = "The poller"
+    HOOKS = "Hooks"
     HTTP = "The HTTP process"
 
 
@@ -84,6 +85,7 @@ COUNTER_NAMES: Final = {
 LABEL_NAMES: Final = {"family": "af"}
 
 _D, _S, _A, _P, _H = Source.DAEMON, Source.SITES, Source.ALT, Source.POLLER, Source.HTTP
+_W: Final = Source.HOOKS
 _PEER: Final = ("instance_id", "peer")
 _TUNNEL: Final = ("instance_id", "tunnel")
 
@@ -242,6 +244,10 @@ _FAMILIES: Final = (
         "Time from a Map-Request to its Map-Reply.",
         ("map_resolver",),
     ),
+    Family("hook_messages", Kind.COUNTER, _W, "Messages by how they ended.", ("url", "outcome")),
+    Family("hook_attempts_failed", Kind.COUNTER, _W, "Posts that were not taken.", ("url",)),
+    Family("hook_gaps", Kind.COUNTER, _W, "Times that events were missed.", ("url",)),
+    Family("hook_failing", Kind.GAUGE, _W, "Whether the last post was not taken.", ("url",)),
     Family(
         "http_request_duration_seconds",
         Kind.HISTOGRAM,

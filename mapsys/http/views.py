@@ -12,6 +12,7 @@ import msgspec
 
 from mapsys.advice import advice
 from mapsys.eid import EidPrefix
+from mapsys.hooks.settings import HookState
 from mapsys.query_registration_row import RegistrationRow, RegistrationState
 from mapsys.query_rows import (
     ListenRow,
@@ -30,6 +31,18 @@ ALGORITHM_NAMES: Final = {
     3: "hmac-sha-256-128+hkdf-sha256",
 }
 """By Algorithm-ID (RFC 9301, 12.5); the words of the configuration."""
+
+
+class HookView(msgspec.Struct, frozen=True):
+    """Somebody who is told of moves; ``problem`` is of the last attempt, null after a success."""
+
+    url: str
+    delivered: int
+    failed: int
+    given_up: int
+    gaps: int
+    last_delivered_at: str | None
+    problem: str | None
 
 
 class StatusView(msgspec.Struct, frozen=True):
@@ -54,6 +67,7 @@ class StatusView(msgspec.Struct, frozen=True):
     failed_reloads: int
     listen: list[ListenRow]
     unconfirmed_seconds: int | None
+    hooks: list[HookView]
 
 
 class SiteEidView(msgspec.Struct, frozen=True):
@@ -157,8 +171,8 @@ class ConfigView(msgspec.Struct, frozen=True):
     warnings: list[str]
 
 
-def status_view(row: StatusRow, unix_now: float) -> StatusView:
-    """The daemon's status."""
+def status_view(row: StatusRow, hooks: dict[str, HookState], unix_now: float) -> StatusView:
+    """The daemon's status; hooks: by URL."""
     return StatusView(
         node=row.node,
         version=row.version,
@@ -179,6 +193,20 @@ def status_view(row: StatusRow, unix_now: float) -> StatusView:
         failed_reloads=row.failed_reloads,
         listen=row.listen,
         unconfirmed_seconds=row.unconfirmed_seconds,
+        hooks=[_hook_view(url, state) for url, state in hooks.items()],
+    )
+
+
+def _hook_view(url: str, state: HookState) -> HookView:
+    at = state.last_delivered_at
+    return HookView(
+        url=url,
+        delivered=state.delivered,
+        failed=state.failed,
+        given_up=state.given_up,
+        gaps=state.gaps,
+        last_delivered_at=None if at is None else timestamp(at),
+        problem=state.problem,
     )
 
 

@@ -1,0 +1,1 @@
+"""The hooks' process: tells other programs of moves, by HTTP."""
