@@ -158,7 +158,8 @@ class DaemonAlt:
             operation = self._orders.plan(order, wanted, lambda: self._take_over(config))
             if not order.dry_run:
                 self._orders.require_turn()
-                await asyncio.to_thread(self._note, order)
+                await asyncio.to_thread(self._note, order, "done")
+                self._log.info(Event.ALT_ORDER, by=order.by.who, **_facts(order))
                 await self._orders.begin(order, operation)
         except ConfigError as error:
             first = error.faults[0]
@@ -166,6 +167,8 @@ class DaemonAlt:
                 f"the file has {len(error.faults)} faults, the first: {first}"
             ) from error
         except OperationRefusedError as error:
+            if not order.dry_run:
+                await asyncio.to_thread(self._note, order, f"refused: {error}")
             raise ValueError(str(error)) from error
         except OSError as error:
             raise ValueError(f"the order cannot be written down: {error}") from error
@@ -180,17 +183,14 @@ class DaemonAlt:
             raise LookupError("this node has no alt: section")
         return self.node
 
-    def _note(self, order: AltOrder) -> None:
-        facts = {"kind": order.kind, "names": " ".join(order.names)}
+    def _note(self, order: AltOrder, result: str) -> None:
         self._trail.append(
             at=round(time.time(), 3),
             what=Event.ALT_ORDER.value,
-            result="done",
+            result=result,
             **order.by.facts(),
-            instance_id=order.instance_id,
-            **facts,
+            **_facts(order),
         )
-        self._log.info(Event.ALT_ORDER, by=order.by.who, instance_id=order.instance_id, **facts)
 
     # Joints.
 
@@ -216,6 +216,14 @@ class DaemonAlt:
     def _send(self, send: Send) -> None:
         if self._shell is not None:
             self._shell.carry_out([send])
+
+
+def _facts(order: AltOrder) -> dict[str, str | int]:
+    return {
+        "instance_id": order.instance_id,
+        "kind": order.kind,
+        "names": " ".join(order.names),
+    }
 
 
 @contextmanager

@@ -76,6 +76,8 @@ class Configuration:
         self._datapath.forget()
         self._shell.carry_out(effects)
         self._view.site_states.put(name, site)
+        if site is None:
+            self._view.ledger.forget(name)
         self._alt.sites_changed()
 
     async def take_over(self, config: Config) -> None:

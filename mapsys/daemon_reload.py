@@ -130,29 +130,29 @@ class Reloads:
         """Raises LifeDeclined, nothing changed."""
         match order.action:
             case ReloadAction.CONFIRM:
-                return self._confirm(order.by)
+                return self._confirm(order)
             case ReloadAction.UNDO:
-                return await self._undo(order.by)
+                return await self._undo(order)
         if order.dry_run:
             told = changes(self._current(), await self._read())
             return ReloadRow("dry-run", told[:CHANGES_LIMIT], len(told))
-        return await self._reload(order.confirm_within_seconds, order.by)
+        return await self._reload(order)
 
     async def _on_signals(self) -> None:
         while True:
             await self._signalled.wait()
             self._signalled.clear()
             with suppress(LifeDeclined):  # it is in the log and in the status
-                await self._reload(None, "SIGHUP")
+                await self._reload(ReloadOrder(ReloadAction.RELOAD, "SIGHUP"))
 
-    async def _reload(self, confirm_within: int | None, by: str) -> ReloadRow:
+    async def _reload(self, order: ReloadOrder) -> ReloadRow:
         self._notify.reloading()
         try:
-            row = await self._exclusively(confirm_within, by)
+            row = await self._exclusively(order)
         except LifeDeclined as declined:
             why = str(declined).partition("\n")[0]
             self._refused(why)
-            self._note("reload", by, confirm_within, f"refused: {why}")
+            self._note("reload", order, f"refused: {why}")
             raise
         except Exception as error:
             # A bug; the node goes on, and listens to the next order.
@@ -164,7 +164,7 @@ class Reloads:
             self._notify.ready(self._summary())
         return row
 
-    async def _exclusively(self, confirm_within: int | None, by: str) -> ReloadRow:
+    async def _exclusively(self, order: ReloadOrder) -> ReloadRow:
         if self._unconfirmed is not None:
             raise LifeDeclined("reload-refused", UNCONFIRMED)
         if self._turn.locked():
@@ -173,11 +173,12 @@ class Reloads:
         async with self._turn:
             self._is_reloading = True
             try:
-                return await self._swap(confirm_within, by)
+                return await self._swap(order)
             finally:
                 self._is_reloading = False
 
-    async def _swap(self, confirm_within: int | None, by: str) -> ReloadRow:
+    async def _swap(self, order: ReloadOrder) -> ReloadRow:
+        confirm_within = order.confirm_within_seconds
         before = self._current()
         config = await self._read()
         mark = None
@@ -193,7 +194,7 @@ class Reloads:
             raise LifeDeclined("reload-refused", str(error)) from error
         told = changes(before, config)
         self._view.condition.rolled_back = False
-        self._note("reload", by, confirm_within)
+        self._note("reload", order)
         dropped = self._view.condition.dropped_by_reload
         if mark is None:
             self._held.drop()
@@ -250,19 +251,19 @@ class Reloads:
         trial.undone.set()
         return True
 
-    def _confirm(self, by: str) -> ReloadRow:
+    def _confirm(self, order: ReloadOrder) -> ReloadRow:
         trial = self._trial()
         trial.decision.set_result(True)
         self._held.drop()
         self._end_trial()
-        self._note("reload-confirm", by, None)
-        self._log.info(Event.RELOAD_CONFIRMED, by=by)
+        self._note("reload-confirm", order)
+        self._log.info(Event.RELOAD_CONFIRMED, by=order.by)
         return ReloadRow("confirmed")
 
-    async def _undo(self, by: str) -> ReloadRow:
+    async def _undo(self, order: ReloadOrder) -> ReloadRow:
         trial = self._trial()
         trial.decision.set_result(False)
-        self._note("reload-undo", by, None)
+        self._note("reload-undo", order)
         await trial.undone.wait()
         return ReloadRow("undone")
 
@@ -279,14 +280,15 @@ class Reloads:
 
     # Telling
 
-    def _note(self, what: str, by: str, confirm_within: int | None, result: str = "done") -> None:
+    def _note(self, what: str, order: ReloadOrder, result: str = "done") -> None:
         with suppress(OSError):  # the log has it as well
             self._trail.append(
                 at=round(time.time(), 3),
                 what=what,
-                who=by,
+                who=order.by,
+                request_id=order.request_id,
                 result=result,
-                confirm_within=confirm_within,
+                confirm_within=order.confirm_within_seconds,
             )
 
     def _refused(self, why: str) -> None:

@@ -27,31 +27,34 @@ class NonceOrders:
     async def forget(self, order: ForgetNonce) -> NonceForgotten:
         """Raises LookupError where there is no such site or key, OSError without a trail.
 
-        Nothing is changed then. An order that finds nothing to forget leaves no trail.
+        Nothing is changed then.
         """
-        nonce = self._engine.nonce_remembered(order.site, order.key_id, order.xtr_id)
+        try:
+            nonce = self._engine.nonce_remembered(order.site, order.key_id, order.xtr_id)
+        except LookupError as error:
+            await self._note(order, f"refused: {error.args[0]}")
+            raise
         if nonce is None:
+            await self._note(order, "refused: no nonce is remembered")
             return NonceForgotten(None)
-        xtr_id = None if order.xtr_id is None else order.xtr_id.hex()
+        await self._note(order, "done", nonce)
+        self._engine.forget_nonce(order.site, order.key_id, order.xtr_id)
+        self._changed()
+        self._log.info(Event.NONCE_FORGOTTEN, **_facts(order), nonce=nonce, by=order.by.who)
+        return NonceForgotten(nonce)
+
+    async def _note(self, order: ForgetNonce, result: str, nonce: int | None = None) -> None:
         await asyncio.to_thread(
             self._trail.append,
             at=round(time.time(), 3),
             what=Event.NONCE_FORGOTTEN.value,
-            result="done",
+            result=result,
             **order.by.facts(),
-            site=order.site,
-            key_id=order.key_id,
-            xtr_id=xtr_id,
+            **_facts(order),
             nonce=nonce,
         )
-        self._engine.forget_nonce(order.site, order.key_id, order.xtr_id)
-        self._changed()
-        self._log.info(
-            Event.NONCE_FORGOTTEN,
-            site=order.site,
-            key_id=order.key_id,
-            xtr_id=xtr_id,
-            nonce=nonce,
-            by=order.by.who,
-        )
-        return NonceForgotten(nonce)
+
+
+def _facts(order: ForgetNonce) -> dict[str, str | int | None]:
+    xtr_id = None if order.xtr_id is None else order.xtr_id.hex()
+    return {"site": order.site, "key_id": order.key_id, "xtr_id": xtr_id}

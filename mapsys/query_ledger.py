@@ -82,6 +82,10 @@ class SiteLedger:
         """The account of a site; an empty one where nothing happened yet."""
         return self._accounts.get(site) or SiteAccount()
 
+    def forget(self, site: str) -> None:
+        """There is no such site any more."""
+        self._accounts.pop(site, None)
+
     def _refused(self, site: str, last: LastRefusal) -> None:
         account = self._account(site)
         account.refused += 1

@@ -18,7 +18,7 @@ class ReloadAction(StrEnum):
 class ReloadOrder(msgspec.Struct, frozen=True, tag="reload"):
     """Read the configuration again, or decide about one that waits to be confirmed.
 
-    by: who gave the order. confirm_within_seconds: take it back after this unless it is
+    by: who gave the order. request_id: of the request that brought it. confirm_within_seconds: take it back after this unless it is
     confirmed; None takes it for good. dry_run: only say what it would change.
     """
 
@@ -26,6 +26,7 @@ class ReloadOrder(msgspec.Struct, frozen=True, tag="reload"):
     by: str
     confirm_within_seconds: int | None = None
     dry_run: bool = False
+    request_id: str | None = None
 
 
 class ReloadRow(msgspec.Struct, frozen=True, tag="reload"):

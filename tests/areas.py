@@ -26,6 +26,7 @@ _AREA_OF_FOLDER: Final[dict[str, str]] = {
     "page": "operators",
     "poller": "operators",
     "config": "operators",
+    "provision": "operators",
     "speed": "speed",
     "native": "speed",
     "reliability": "reliability",

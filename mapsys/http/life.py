@@ -11,6 +11,7 @@ from mapsys.http.api import QUERY_CLIENT, json_response
 from mapsys.http.body import body_of
 from mapsys.http.doorkeeper import IDENTITY, UNIX_SOCKET
 from mapsys.http.problem import Problem, ProblemError
+from mapsys.http.request_id import REQUEST_ID
 from mapsys.http.unix_peer import unix_peer
 from mapsys.query_client import QueryDeclined
 from mapsys.query_life_rows import ReloadAction, ReloadOrder, ReloadRow, StopOrder, StopRow
@@ -68,20 +69,30 @@ async def reload(request: web.Request) -> web.Response:
     body = await body_of(request, ReloadBody)
     return await _order(
         request,
-        ReloadOrder(ReloadAction.RELOAD, _who(request), body.confirm_within_seconds, body.dry_run),
+        ReloadOrder(
+            ReloadAction.RELOAD,
+            _who(request),
+            body.confirm_within_seconds,
+            body.dry_run,
+            request[REQUEST_ID],
+        ),
     )
 
 
 async def confirm(request: web.Request) -> web.Response:
     """Keep what is on trial."""
     await body_of(request, DecisionBody)
-    return await _order(request, ReloadOrder(ReloadAction.CONFIRM, _who(request)))
+    return await _order(
+        request, ReloadOrder(ReloadAction.CONFIRM, _who(request), request_id=request[REQUEST_ID])
+    )
 
 
 async def undo(request: web.Request) -> web.Response:
     """Take back what is on trial."""
     await body_of(request, DecisionBody)
-    return await _order(request, ReloadOrder(ReloadAction.UNDO, _who(request)))
+    return await _order(
+        request, ReloadOrder(ReloadAction.UNDO, _who(request), request_id=request[REQUEST_ID])
+    )
 
 
 async def stop(request: web.Request) -> web.Response:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mapsys.net.journal_files import SITES_NAME, JournalError, in_words, open_sites
+from mapsys.net.journal_files import SITES_NAME, JournalError, damaged, in_words, open_sites
 
 ANSWERS_LIMIT: Final = 10_000
 ANSWERS_SECONDS: Final = 86_400.0
@@ -60,7 +61,7 @@ class SiteDatabase:
         """Every site, by name. Raises JournalError."""
         try:
             for row in self._connection.execute("SELECT * FROM sites ORDER BY name"):
-                yield _row(row)
+                yield self._row(row)
         except sqlite3.Error as error:
             raise in_words(error, self._path) from error
 
@@ -74,7 +75,11 @@ class SiteDatabase:
             ).fetchone()
         except sqlite3.Error as error:
             raise in_words(error, self._path) from error
-        return None if found is None else Remembered(who, key, found[0], found[1], _row(found[2:]))
+        return (
+            None
+            if found is None
+            else Remembered(who, key, found[0], found[1], self._row(found[2:]))
+        )
 
     def put(self, row: Row, remember: Remembered | None = None) -> None:
         """Keep a site, and with it the answer, durably. Raises JournalError, nothing kept."""
@@ -119,7 +124,9 @@ class SiteDatabase:
         """Close it."""
         self._connection.close()
 
-
-def _row(columns: tuple[bytes, bytes, bytes]) -> Row:
-    name, revision, document = columns
-    return Row(name.decode(), revision.decode(), document)
+    def _row(self, columns: tuple[object, ...]) -> Row:
+        match columns:
+            case (bytes(name), bytes(revision), bytes(document)):
+                with suppress(UnicodeDecodeError):
+                    return Row(name.decode(), revision.decode(), document)
+        raise damaged(self._path, "a row in it is no site")

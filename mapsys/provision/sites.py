@@ -166,13 +166,15 @@ class ProvisionedSites:
                         return again
                     done = self._planned(order)
             except (Refused, SiteFaults) as error:
-                await self._note(what, order.by, _named(order), f"refused: {error}")
+                result = f"refused: {error}"
+                await self._note(what, order.by, _named(order), result, _key_facts(order))
                 raise
             await self._note(what, order.by, done.name, "done", _key_facts(order))
             try:
                 await self._on_thread(self._write, done)
             except JournalError as error:
-                await self._note(what, order.by, done.name, f"failed: {error}")
+                result = f"failed: {error}"
+                await self._note(what, order.by, done.name, result, _key_facts(order))
                 raise OSError(str(error)) from error
             self._put_in_force(done)
             self._log.info(Event.SITE_ORDER, what=what, site=done.name, by=order.by.who)

@@ -88,6 +88,7 @@ class Node:
         self.poller_row: PollerRow | None = None
         self.started_at = time.time()
         self.not_ready: list[str] = []
+        self.unconfirmed_seconds: int | None = None
         self.findings: list[FindingRow] = []
         self._counters = Counters()
         settings = Settings(
@@ -104,7 +105,7 @@ class Node:
         )
         log = open_log(io.StringIO())
         self.provisioned = ProvisionedSites(SiteDatabase(state), AuditTrail(state), log)
-        self.provisioned.attach(self.engine, lambda name, site, _: self.site_states.put(name, site))
+        self.provisioned.attach(self.engine, self._site_changed)
         self.provisioned.use(CONFIG)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -117,6 +118,11 @@ class Node:
 
     def clocks(self) -> tuple[float, float]:
         return time.monotonic(), time.time()
+
+    def _site_changed(self, name: str, site: LispSite | None, _effects: list[Effect]) -> None:
+        self.site_states.put(name, site)
+        if site is None:
+            self.ledger.forget(name)
 
     def resolve(self, eid: EidPrefix) -> Resolution:
         return self.engine.resolve(eid)
@@ -189,6 +195,7 @@ class Node:
             not_ready=self.not_ready,
             degraded=[],
             capabilities=[],
+            unconfirmed_seconds=self.unconfirmed_seconds,
         )
 
     def receive(self, data: bytes, source: Endpoint) -> list[Effect]:

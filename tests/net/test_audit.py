@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mapsys.net.audit import NAME, AuditTrail
+from mapsys.net.audit import NAME, OLDER_NAME, AuditTrail
 
 
 def test_lines_are_added_and_none_is_lost_or_torn(tmp_path: Path) -> None:
@@ -32,3 +32,30 @@ def test_only_its_owner_reads_it(tmp_path: Path) -> None:
 def test_a_trail_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=NAME):
         AuditTrail(tmp_path / "nowhere").append(what="order")
+
+
+def test_it_stays_within_its_bound_and_is_read_back_over_both_files(tmp_path: Path) -> None:
+    trails = [AuditTrail(tmp_path, limit_octets=2_000) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(200):
+            threads.submit(trails[number % 4].append, what="order", number=number)
+    for name in (NAME, OLDER_NAME):
+        assert 0 < (tmp_path / name).stat().st_size <= 2_000
+    trails[0].append(what="order", number=200)
+    newest, before = [], None
+    while True:
+        lines, before = trails[0].read_back(before, 7)
+        newest += [line["number"] for line in lines]
+        if before is None:
+            break
+    assert newest[0] == 200
+    assert len(newest) == len(set(newest)) > 40
+    kept = [
+        json.loads(line)["number"]
+        for name in (OLDER_NAME, NAME)
+        for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()
+    ]
+    assert newest == kept[::-1]
+    for place in (-1, 1, 10_000):
+        with pytest.raises(ValueError, match=str(place)):
+            trails[0].read_back(place, 7)
