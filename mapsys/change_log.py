@@ -13,7 +13,7 @@ from math import inf
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from mapsys.eid import EidPrefix
+from mapsys.eid import WIDTH_BITS, EidPrefix
 from mapsys.superseded import DIGEST_OCTETS
 
 VERSION: Final = 1
@@ -34,6 +34,9 @@ _FRAME: Final = struct.Struct(">BII")
 _STAMP: Final = struct.Struct(">d16s")
 """How a Put and a Touch begin: deadline and digest."""
 _PUT: Final = struct.Struct(">d16sBHHH")
+_PUT_AND_PREFIX: Final = struct.Struct(">cd16sBHHHIBH")
+"""A Put with its kind, and how the EID-Prefix behind it begins."""
+PREFIX_HEAD_OCTETS: Final = 7
 _WITHDRAW: Final = struct.Struct(">BBH")
 _TOUCH: Final = struct.Struct(">d16sB")
 _RAISE: Final = struct.Struct(">QH")
@@ -56,6 +59,26 @@ class Put(NamedTuple):
     record: bytes
     details: bytes
     published: bytes
+
+
+class PutLayout(NamedTuple):
+    """Where things are in a packed Put; what lies between them is contiguous.
+
+    prefix, registrant: offsets at which the packed EID-Prefix and the registrant begin;
+    record, details, published: likewise. network: left-aligned in the family's width.
+    """
+
+    deadline: float
+    digest: bytes
+    instance_id: int
+    family: int
+    network: int
+    length: int
+    prefix: int
+    registrant: int
+    record: int
+    details: int
+    published: int
 
 
 class Withdraw(NamedTuple):
@@ -162,6 +185,9 @@ Change = (
     | DropHistory
 )
 
+
+_WIDTHS: Final = {int(family): width for family, width in WIDTH_BITS.items()}
+_HOST_MASKS: Final = tuple((1 << spare) - 1 for spare in range(8))
 
 _STAMPED: Final = (Put, Touch, Supersede)
 """Changes that name a Map-Register by its digest."""
@@ -315,6 +341,44 @@ def read_changes(octets: bytes) -> Iterator[Change]:
         while offset < len(frame):
             change, offset = read_change(frame, offset)
             yield change
+
+
+def put_layout(packed: bytes) -> PutLayout | None:
+    """The parts of one packed Put, for who takes in a million; None: it is no whole one."""
+    if len(packed) < _PUT_AND_PREFIX.size:
+        return None
+    kind, deadline, digest, registrant, record, details, published, instance_id, family, length = (
+        _PUT_AND_PREFIX.unpack_from(packed)
+    )
+    width = _WIDTHS.get(family, -1)
+    network_octets = (length + 7) >> 3
+    start = _PUT_AND_PREFIX.size + network_octets
+    record_at = start + registrant
+    details_at = record_at + record
+    published_at = details_at + details
+    if (
+        kind != b"p"
+        or length > width
+        or len(packed) != published_at + published
+        or not -TIME_LIMIT_SECONDS < deadline < TIME_LIMIT_SECONDS
+    ):
+        return None
+    network = int.from_bytes(packed[_PUT_AND_PREFIX.size : start], "big")
+    if network & _HOST_MASKS[-length & 7]:
+        return None
+    return PutLayout(
+        deadline,
+        digest,
+        instance_id,
+        family,
+        network << (width - 8 * network_octets),
+        length,
+        _PUT_AND_PREFIX.size - PREFIX_HEAD_OCTETS,
+        start,
+        record_at,
+        details_at,
+        published_at,
+    )
 
 
 def unpack(packed: bytes) -> Change:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from mapsys.arena import Arena
+from mapsys.change_log import PutLayout
 from mapsys.eid import EidPrefix
 from mapsys.superseded import DIGEST_OCTETS
 
@@ -69,6 +70,18 @@ class Contribution(NamedTuple):
         )
 
 
+def cell_of_put(packed: bytes, parts: PutLayout) -> bytes:
+    """The same octets straight from a packed Put, for the first of a chain."""
+    registrant, record, details, published = parts[-4:]
+    own, publication = b"", _THE_RECORD
+    if packed[published:] != packed[record:details]:
+        own, publication = packed[published:], _OWN
+    head = _HEAD.pack(
+        record - registrant, publication, details - record, published - details, len(own)
+    )
+    return b"".join((head, packed[registrant:published], own, packed[parts.prefix : registrant]))
+
+
 class Contributions:
     """Slots by number, dense from 0; a slot that was released is the next to be used."""
 
@@ -86,7 +99,16 @@ class Contributions:
 
     def add(self, contribution: Contribution, digest: bytes, after: int | None) -> int:
         """Hold it in a new slot: first of a new chain, or second in that of the slot given."""
-        cell = self._arena.hold(contribution.pack())
+        return self.add_cell(contribution.pack(), digest, after)
+
+    @property
+    def next_slot(self) -> int:
+        """The slot that what is added next will have."""
+        return self._free[-1] if self._free else len(self._cells)
+
+    def add_cell(self, octets: bytes, digest: bytes, after: int | None) -> int:
+        """The same of what is packed already."""
+        cell = self._arena.hold(octets)
         following = _END
         if self._free:
             slot = self._free.pop()
@@ -95,6 +117,8 @@ class Contributions:
             self._cells.append(cell)
             self._next.append(_END)
             self._digests.extend(digest)
+            if after is None:
+                return slot
         if after is not None:
             following = self._next[after]
             self._next[after] = slot

@@ -26,10 +26,11 @@ from mapsys.change_log import (
     pack,
     pack_supersede,
     pack_touch,
+    put_layout,
     read_changes,
     unpack,
 )
-from mapsys.contributions import Contribution, Contributions
+from mapsys.contributions import Contribution, Contributions, cell_of_put
 from mapsys.deadlines import Deadlines
 from mapsys.eid import EidPrefix, Family
 from mapsys.history_rows import HistoryRows
@@ -37,6 +38,8 @@ from mapsys.store import Mapping, Registration, Summary
 from mapsys.subscriptions import Subscriptions
 from mapsys.superseded import Superseded
 from mapsys.table import PrefixTable
+
+_FAMILIES: Final = {int(family): family for family in Family}
 
 _Viewed = tuple[int, Mapping]
 _NOTHING_VIEWED: Final = (-1, Mapping(EidPrefix(0, Family.IPV4, 0, 0), b"", ()))
@@ -273,9 +276,29 @@ class PureStore:
             packed = opened(row)
             if packed is None:
                 lost += 1
-            else:
+            elif not self._add_packed(packed, shift):
                 self._apply(unpack(packed), shift)
         return lost
+
+    def _add_packed(self, packed: bytes, shift: float) -> bool:
+        """Take in a Put for a prefix without registrations, as a restart meets them by the million.
+
+        False, and nothing done: it is another change.
+        """
+        parts = put_layout(packed)
+        if parts is None:
+            return False
+        deadline, digest, instance_id, family, network, length = parts[:6]
+        slot = self._held.next_slot
+        if not self._table.add(instance_id, family, network, length, slot):
+            return False
+        cell = cell_of_put(packed, parts)
+        self._held.add_cell(cell, digest, after=None)
+        self._deadlines.set(slot, deadline + shift)
+        self._held_of[_FAMILIES[family]] += 1
+        self.generation += 1
+        self._viewed = _NOTHING_VIEWED
+        return True
 
     def _apply(self, change: Change, shift: float) -> None:
         """Any change can be read back twice, or over what came later, on the way to the same end:

@@ -59,6 +59,17 @@ class PrefixTable(Generic[V]):
             insort(self._order, number)
         self._size += plane.put(plane.key(eid.network, eid.length), value)
 
+    def add(self, instance_id: int, family: int, network: int, length: int, value: V) -> bool:
+        """The same for a prefix that is not there, in parts and in range. False: it is there."""
+        number = instance_id << _FAMILY_BITS | family
+        plane = self._planes.get(number)
+        if plane is None:
+            self.put(EidPrefix(instance_id, Family(family), network, length), value)
+            return True
+        added = plane.add(plane.key(network, length), value)
+        self._size += added
+        return added
+
     def get(self, eid: EidPrefix) -> V | None:
         """The value of exactly this prefix."""
         plane = self._planes.get(_plane_number(eid))
@@ -254,6 +265,17 @@ class _Plane(Generic[V]):
         self._count(key & self.length_mask, 1)
         self.version += 1
         return 1
+
+    def add(self, key: int, value: V) -> bool:
+        """Put a new key; quick where keys come in order. False: it is there."""
+        last = self.keys[-1]
+        if last[-1] < key and len(last) < BLOCK_LIMIT:
+            last.append(key)
+            self.values[-1].append(value)
+            self._count(key & self.length_mask, 1)
+            self.version += 1
+            return True
+        return self.exact(key) is None and self.put(key, value) == 1
 
     def _insert_block(
         self, block: int, keys: MutableSequence[int], values: MutableSequence[V]

@@ -22,4 +22,4 @@ case $said in
         ;;
 esac
 "$VENV/bin/python" -m pytest -q -m 'not slow and not netns and not needs_root and not interop' \
-    tests/native tests/test_store_contract.py tests/test_table.py tests/core
+    tests/native tests/datapath tests/test_store_contract.py tests/test_table.py tests/core tests/net

@@ -810,6 +810,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.copy.apply(self.store.take_changes()[1], 0.0)
         self._equals_oracle(self.copy)
 
+    @rule()
+    def read_back_sealed(self) -> None:
+        changes = read_changes(self.store.take_changes()[1])
+        assert self.copy.apply_sealed([sealed(pack(one)) for one in changes], 0.0) == 0
+        self._equals_oracle(self.copy)
+
     @invariant()
     def hold_the_same(self) -> None:
         self._equals_oracle(self.store)

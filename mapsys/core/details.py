@@ -149,6 +149,17 @@ def flags_in(octets: bytes) -> int:
     return int(flags)
 
 
+def site_in(octets: bytes) -> str:
+    """The site's name in packed details, without the rest, which is not checked."""
+    at = _HEAD.size + 8
+    at += 1 + octets[at] + _PORT.size
+    at += 1 + octets[at]
+    if flags_in(octets) & RELAYED:
+        at += 1 + octets[at]
+        at += 1 + octets[at]
+    return octets[at:].decode()
+
+
 @lru_cache(maxsize=HOSTS_REMEMBERED)
 def _packed_host(host: str) -> bytes:
     packed = ipaddress.ip_address(host).packed

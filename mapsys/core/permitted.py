@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mapsys.core import static
-from mapsys.core.details import Details
+from mapsys.core.details import STATIC, Details, flags_in, site_in
 from mapsys.core.site import EidRule, LispSite, SiteTable
 from mapsys.eid import EidPrefix
 from mapsys.store import Mapping, Registration, Store
@@ -46,8 +46,8 @@ def _allows_all(site: LispSite, rule: EidRule, store: Store) -> bool:
         site.enabled
         and rule.accept_more_specifics
         and all(
-            details.site == site.name and not details.is_static
-            for details in map(Details.unpack, store.summary(rule.prefix).details)
+            site_in(details) == site.name and not flags_in(details) & STATIC
+            for details in store.summary(rule.prefix).details
         )
     )
 
