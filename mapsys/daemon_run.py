@@ -54,6 +54,8 @@ def run(source: ConfigSource, record: Path | None = None, *, core_dumps: bool = 
         _journal(config) as journal,
         provisioned_sites(config, log) as provisioned,
     ):
+        if journal.mended is not None:
+            log.warning(Event.STATE_MENDED, finding=journal.mended)
         store = new_store(choice)
         journal.load_into(store)
         for finding in journal.findings:

@@ -25,6 +25,7 @@ from mapsys.net.journal_files import (
 )
 from mapsys.net.journal_rows import Row, rows_after
 from mapsys.net.journal_tables import StateTables
+from mapsys.net.process_guard import guard_memory
 
 FOLD_SECONDS: Final = 30.0
 """Between one fold and the next."""
@@ -109,6 +110,7 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="fold what there is, and end")
     arguments = parser.parse_args()
     if not arguments.once:
+        guard_memory()
         run(arguments.state_dir)
         return 0
     try:

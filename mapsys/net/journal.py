@@ -148,6 +148,16 @@ class Journal:
             raise damaged(self._state_path, str(error)) from error
 
     @property
+    def mended(self) -> str | None:
+        """What was wrong with the folder and no longer is, in a sentence; None for nothing."""
+        if self._lock.was_open is None:
+            return None
+        return (
+            f"{self._folder} was open to others (mode {self._lock.was_open:04o}) and is its owner's"
+            " alone now; look who may have read or changed what is in it"
+        )
+
+    @property
     def findings(self) -> tuple[str, ...]:
         """Damage that was found, a sentence each; complete after :meth:`load_into`."""
         return tuple(self._findings)

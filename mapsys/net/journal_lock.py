@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -11,17 +12,28 @@ from mapsys.net.journal_files import JournalError
 
 LOCK_NAME: Final = "lock"
 
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+"""What nobody but the owner of the folder may do in it."""
+
 
 class FolderLock:
     """Held from construction to :meth:`release`, or to the end of the process.
 
-    Makes the folder (mode 0700) where it is missing. Raises JournalError where it
-    cannot be made or written, or is in use by another process.
+    Makes the folder (mode 0700) where it is missing, and closes one that is open to
+    others. Raises JournalError where it cannot be made, closed or written, or is in use
+    by another process.
+
+    was_open: the mode that an existing folder had, where that had to be mended; else None.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mode = stat.S_IMODE(folder.stat().st_mode)
+            self.was_open = mode if mode & OTHERS else None
+            if mode & OTHERS:
+                # What it holds tells who is where, and lets replays through if written to.
+                folder.chmod(mode & ~OTHERS)
             self._file = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise _unwritable(folder, error) from error

@@ -26,6 +26,8 @@ class Event(StrEnum):
     """Everything is committed and closed: registrations."""
     STATE_DAMAGED = "state-damaged"
     """Stored rows were left out: finding."""
+    STATE_MENDED = "state-mended"
+    """The state folder was open to others, and is closed to them now: finding."""
     CONFIG_WARNING = "config-warning"
     """Allowed, but probably not meant: warning."""
     CONFIG_FAULT = "config-fault"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.daemon.node import SECRET, Node, until, xtr
@@ -53,6 +55,20 @@ def test_nothing_of_its_memory_reaches_the_disk_unless_asked_for(node: Node) -> 
     node.wait_for("ready")
     assert node.process is not None
     assert core_limit(node.process.pid) == unlimited
+
+
+def test_no_one_may_look_into_a_process_that_is_guarded() -> None:
+    """Asked of the kernel by the process itself: to root, others' answers are all alike."""
+    program = (
+        "import ctypes, os\n"
+        "from mapsys.net.process_guard import guard_memory\n"
+        "dumpable = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)\n"
+        "print(dumpable()); guard_memory(); print(dumpable(), oct(os.umask(0)))\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert said.stdout.split() == ["1", "0", "0o77"]
 
 
 def core_limit(pid: int) -> tuple[int, int]:
