@@ -46,10 +46,10 @@ class Doings:
             self._say(xtr, xtr.register)
 
     def _say(self, xtr: Xtr, message: Callable[[], bytes], tries: int = RETRIES) -> None:
-        """Send, and again under another nonce until it is acknowledged."""
+        """Send, and again under another nonce until what asks for a Map-Notify has one."""
         xtr.unanswered.clear()
         self._both.transmit(xtr, message())
-        if tries > 1:
+        if tries > 1 and xtr.flags.get("want_map_notify", True):
             self._both.timeline.later(
                 2 + 2 * self._both.network.delay,
                 lambda: self._say(xtr, message, tries - 1) if xtr.unanswered else None,
