@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix
@@ -70,6 +70,17 @@ def config_text(
     )
 
 
+class Running(Protocol):
+    """What is asked of the daemon's process."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
+
+
 class Node:
     """A daemon over one configuration file; started as often as a test wants."""
 
@@ -78,7 +89,7 @@ class Node:
         self.state = folder / "state"
         self.config = folder / "mapsys.yaml"
         self.address = Endpoint("127.0.0.1", free_port())
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Running | None = None
         self.environment: dict[str, str] = {}
         self._log = folder / "log"
         self._starts = 0
@@ -94,20 +105,24 @@ class Node:
         text = config_text(self.state, (self.address, *also_listen), sites)
         self.config.write_text(text, encoding="utf-8")
 
-    def launch(self, *options: str) -> subprocess.Popen[bytes]:
+    def launch(self, *options: str) -> Running:
         """Start the process without waiting for anything."""
         self._starts += 1
         self._log = self.folder / f"log-{self._starts}"
+        self.process = self.new_process(*options)
+        return self.process
+
+    def new_process(self, *options: str) -> Running:
+        """A process that has just begun, and writes to this start's log."""
         command = [sys.executable, "-m", "mapsys.cli.main", "run", "-c", str(self.config)]
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 [*command, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.environment},
             )
-        return self.process
 
     def start(self) -> None:
         """Start it, and wait until it serves."""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tests.daemon.node import Node
 from tests.reliability.amplification import spoofed
 from tests.reliability.floods import flood, malformed
+from tests.reliability.forked import ForkedNode
 from tests.reliability.kills import kills
 from tests.reliability.load import configure, descriptors, peer, resident_kib
 from tests.reliability.reloads import reloads
@@ -35,9 +36,9 @@ class Row(NamedTuple):
 
 
 @contextmanager
-def fresh_node() -> Iterator[Node]:
+def fresh_node(kind: type[Node] = Node) -> Iterator[Node]:
     with tempfile.TemporaryDirectory(prefix="mapsys-chaos-") as folder:
-        node = Node(Path(folder))
+        node = kind(Path(folder))
         try:
             yield node
         finally:
@@ -48,7 +49,7 @@ def chaos(options: argparse.Namespace) -> Iterator[Row]:
     """Kills, reloads, garbage, a flood, spoofed requests; 0 of one leaves it out."""
     seed = options.seed
     if options.kills:
-        with fresh_node() as node:
+        with fresh_node(ForkedNode) as node:
             tally = kills(node, options.kills, seed)
         yield Row("acknowledged registrations lost by kill -9", tally.lost, 0, options.kills)
         yield Row("replays accepted after kill -9", tally.replays_accepted, 0, options.kills)

@@ -22,6 +22,14 @@ from tests.reliability.load import (
 GARBAGE_HOST = "127.66.0.{}"
 WARM_UP = 20_000
 BETWEEN_LOOKS = 500
+"""Datagrams that the socket's buffer holds: every one is received, since a question follows."""
+
+OWN = "127.0.0.1"
+"""The xTR's address, and its only locator: so its Map-Registers prove where they come from."""
+
+LOOKED_AT = [f"198.18.2.{number}" for number in range(1, 201)]
+"""Asked about in turns: the budget of a single EID-Prefix would make each question wait."""
+
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 """Pauses before an unacknowledged Map-Register is sent again (RFC 9301, 5.7 doubles them)."""
 
@@ -69,17 +77,19 @@ def malformed(node: Node, count: int, seed: int) -> Garbage:
     assert node.process is not None
     noisy = [_bound(GARBAGE_HOST.format(number)) for number in range(1, 21)]
     served, before = 0, 0
-    with peer(node.address) as site:
-        site.register("198.18.2.1/32", "192.0.2.7")
-        assert isinstance(site.hear(20.0), MapNotify)
+    with peer(node.address, OWN) as site:
+        for eid in LOOKED_AT:
+            site.register(f"{eid}/32", OWN)
+            assert isinstance(site.hear(20.0), MapNotify)
         for number in range(count):
             noisy[number % len(noisy)].sendto(mutated(choice), node.address)
             if number % BETWEEN_LOOKS == 0:
-                assert site.lookup(["198.18.2.1"]) == {"198.18.2.1": "192.0.2.7"}
+                eid = LOOKED_AT[served % len(LOOKED_AT)]
+                assert site.lookup([eid]) == {eid: OWN}
                 served += 1
             if number == min(WARM_UP, count // 2):
                 before = resident_kib(node.process.pid)
-        assert site.lookup(["198.18.2.1"]) == {"198.18.2.1": "192.0.2.7"}
+        assert set(site.lookup(LOOKED_AT).values()) == {OWN}
     grown = resident_kib(node.process.pid) - before
     faults = len(node.named("fault"))
     for one in noisy:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from tests.daemon.node import Node
 from tests.figures.record import wanted
 from tests.reliability.amplification import spoofed
 from tests.reliability.floods import flood, malformed
+from tests.reliability.forked import ForkedNode
 from tests.reliability.kills import kills
 from tests.reliability.reloads import reloads
 
@@ -22,12 +25,21 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
+def forked(tmp_path: Path) -> Iterator[ForkedNode]:
+    node = ForkedNode(tmp_path)
+    yield node
+    node.close()
+
+
+@pytest.fixture
 def seed() -> int:
     return int.from_bytes(os.urandom(4), "big")
 
 
-def test_kill_9_during_registration_loses_nothing_acknowledged(node: Node, seed: int) -> None:
-    tally = kills(node, 20, seed)
+def test_kill_9_during_registration_loses_nothing_acknowledged(
+    forked: ForkedNode, seed: int
+) -> None:
+    tally = kills(forked, 20, seed)
     assert tally.acknowledged > 200
     assert (tally.lost, tally.replays_accepted) == (0, 0), f"seed {seed}"
     wanted("acknowledged registrations lost by kill -9", tally.lost, 0, 20)
