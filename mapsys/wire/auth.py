@@ -49,9 +49,9 @@ class Algorithm:
 
 
 ALGORITHMS: Final[dict[int, Algorithm]] = {
-    1: Algorithm("HMAC-SHA-1-96-None", "sha1", (12, 20), derives_key=False),
-    2: Algorithm("HMAC-SHA-256-128-None", "sha256", (16, 32), derives_key=False),
-    3: Algorithm("HMAC-SHA256-128+HKDF-SHA256", "sha256", (16, 32), derives_key=True),
+    1: Algorithm("hmac-sha-1-96", "sha1", (12, 20), derives_key=False),
+    2: Algorithm("hmac-sha-256-128", "sha256", (16, 32), derives_key=False),
+    3: Algorithm("hmac-sha-256-128+hkdf-sha256", "sha256", (16, 32), derives_key=True),
 }
 """By Algorithm ID. 0, which authenticates nothing, is not among them."""
 

@@ -47,7 +47,7 @@ def test_a_registered_eid_is_explained_from_the_site_to_the_limit() -> None:
         (
             "registration",
             f"10.1.7.0/24 is registered by xTR {'01' * 16} from 192.0.2.1:4342 under key-id 0"
-            " with HMAC-SHA-256-128-None, refreshed 10 s ago, expires in 170 s",
+            " with hmac-sha-256-128, refreshed 10 s ago, expires in 170 s",
         ),
         ("key", "the current secret of key-id 0 of one was last used 10 s ago"),
         ("answer", "registered, and an ETR asked for proxy replies"),
