@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from mapsys.eid import EidPrefix
+from mapsys.http.explain_views import MoverView, mover_view
 from mapsys.http.views import timestamp
-from mapsys.query_events_rows import EventRow
+from mapsys.query_events_rows import EventRow, MoveRow
 from mapsys.record_view import plain_text
 
 MEDIA: Final = "text/event-stream"
@@ -20,10 +21,18 @@ ALIVE: Final = b": alive\n\n"
 DAEMON_AWAY: Final = b": the daemon does not answer\n\n"
 
 
+class MoveOfEventView(msgspec.Struct, frozen=True):
+    """The xTRs that an EID-Prefix moved away from, and the one that has it now."""
+
+    previous: list[MoverView]
+    by: MoverView
+
+
 class EventView(msgspec.Struct, frozen=True):
     """The data of one event; ``kind`` is the event's name as well.
 
     site: null where it concerns the node. source: who sent the message that led to it.
+    move: of a move, between whom.
     """
 
     serial: int
@@ -34,6 +43,7 @@ class EventView(msgspec.Struct, frozen=True):
     instance_id: int | None
     source: str | None
     detail: str | None
+    move: MoveOfEventView | None
 
 
 class ResetView(msgspec.Struct, frozen=True):
@@ -55,7 +65,12 @@ def event_view(row: EventRow) -> EventView:
         instance_id=None if eid is None else eid.instance_id,
         source=row.source,
         detail=row.detail,
+        move=None if row.move is None else _move_view(row.move),
     )
+
+
+def _move_view(row: MoveRow) -> MoveOfEventView:
+    return MoveOfEventView([mover_view(one) for one in row.previous], mover_view(row.by))
 
 
 def encoded(session: str, row: EventRow) -> bytes:

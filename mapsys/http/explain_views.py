@@ -108,11 +108,16 @@ def history_view(row: HistoryRow) -> HistoryView:
         eid_prefix=plain_text(eid),
         instance_id=eid.instance_id,
         site=row.site,
-        by=_mover_view(row.by),
+        by=mover_view(row.by),
         key_id=row.key_id,
-        previous=[_mover_view(mover) for mover in row.previous],
+        previous=[mover_view(mover) for mover in row.previous],
         merge_conflict=row.merge_conflict,
     )
+
+
+def mover_view(row: MoverRow) -> MoverView:
+    """An xTR, readable."""
+    return MoverView(describe_registrant(row.registrant), row.host)
 
 
 def _move_view(row: HistoryRow) -> MoveView:
@@ -122,11 +127,7 @@ def _move_view(row: HistoryRow) -> MoveView:
         eid_prefix=plain_text(eid),
         instance_id=eid.instance_id,
         site=row.site,
-        previous=[_mover_view(mover) for mover in row.previous],
-        to=_mover_view(row.by),
+        previous=[mover_view(mover) for mover in row.previous],
+        to=mover_view(row.by),
         merge_conflict=row.merge_conflict,
     )
-
-
-def _mover_view(row: MoverRow) -> MoverView:
-    return MoverView(describe_registrant(row.registrant), row.host)

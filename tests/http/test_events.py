@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,23 @@ def test_what_takes_place_is_told_while_it_does(node: Node, web: HttpProcess) ->
     assert event.data["eid_prefix"] == "2001:db8:e001::/48"
     assert (event.data["instance_id"], event.data["site"]) == (100, "site-one")
     assert event.data["source"] == "127.0.0.2:4342"
+
+
+def test_a_move_says_between_which_xtrs_it_was(node: Node, web: HttpProcess) -> None:
+    before, after = bytes(15) + b"\1", bytes(15) + b"\2"
+    with reading(web.state) as reader:
+        for xtr_id in (before, after):
+            node.on_its_thread(partial(register, node, "198.18.1.64/26", xtr_id=xtr_id))
+        told = [reader.next() for _ in range(3)]
+    moves = {one.name: one.data["move"] for one in told}
+    assert moves == {
+        "registered": None,
+        "changed": None,
+        "moved": {
+            "previous": [{"registrant": before.hex(), "host": "127.0.0.2"}],
+            "by": {"registrant": after.hex(), "host": "127.0.0.2"},
+        },
+    }
 
 
 def test_a_reader_that_comes_back_goes_on_where_it_was(node: Node, web: HttpProcess) -> None:
