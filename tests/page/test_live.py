@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from playwright.sync_api import expect
 
 from mapsys.wire.auth import Key
 from tests.daemon.node import SECRET, Xtr, free_port, xtr
+from tests.daemon.subscriber import XTR_ID, subscriber
 from tests.page.tab import Tab
 from tests.page.watched import WatchedNode
 
@@ -133,7 +135,23 @@ def test_a_move_is_told_in_the_history_of_the_eid(tab: Tab, etr: Xtr) -> None:
     expect(tab.row("Who registered it", "192.0.2.10")).to_have_count(1)
     tab.picture("eid-moved")
     tab.page.get_by_role("link", name="Events").click()
-    expect(tab.row("Events", "moved").first).to_contain_text("→ 127.0.0.1")
+    move = tab.row("Events", "moved").first
+    expect(move).to_contain_text("…000001 at 127.0.0.1 → …000002 at 127.0.0.1")
+
+
+def test_who_subscribed_to_an_eid_is_seen(tab: Tab, daemon: WatchedNode, etr: Xtr) -> None:
+    etr.registers("198.18.5.0/24")
+    with subscriber(daemon) as itr:
+        itr.asks("198.18.5.0/24", nonce=70)
+        assert itr.hears().nonce == 70
+        tab.open("eids/198.18.5.200")
+        row = tab.row("Who hears of changes", XTR_ID.hex())
+        expect(row).to_contain_text("active")
+        expect(row).to_contain_text("198.18.5.0/24")
+        tab.open("subscriptions")
+        expect(tab.said()).to_have_text("1 subscription")
+        expect(tab.row("Subscriptions", XTR_ID.hex())).to_contain_text("127.94.")
+        tab.picture("subscriptions")
 
 
 def test_a_negative_eid_says_what_is_free_and_why(tab: Tab) -> None:
@@ -180,6 +198,7 @@ def test_lig_shows_a_mapping(tab: Tab, etr: Xtr) -> None:
     tab.page.get_by_role("main").get_by_label("EID", exact=True).fill("198.18.6.9")
     tab.page.get_by_role("button", name="Ask").click()
     expect(tab.row("Locators of 198.18.6.0/24", "192.0.2.9")).to_contain_text("up")
+    expect(tab.fact("Map-Resolver asked")).to_have_text("127.0.0.1")
     expect(tab.fact("Map-Replier")).to_have_text("127.0.0.1")
     expect(tab.fact("Map-Requests sent")).to_have_text("1")
     assert tab.page.url.endswith("#/lig?eid=198.18.6.9")
@@ -199,17 +218,31 @@ def test_lig_says_what_is_no_eid(tab: Tab) -> None:
     expect(tab.page.get_by_role("button", name="Ask")).to_be_enabled()
 
 
-def test_the_overview_counts(tab: Tab, etr: Xtr) -> None:
+def test_the_overview_counts(tab: Tab, daemon: WatchedNode, etr: Xtr) -> None:
     etr.registers("198.18.6.0/24")
     tab.open()
     expect(tab.part("Sites").locator(".figure")).to_have_text("6")
     expect(tab.part("Registrations").locator(".figure")).not_to_have_text("0")
     expect(tab.row("Sockets", "127.0.0.1 port")).to_have_count(1)
     expect(tab.page.locator("#node")).to_contain_text("ready")
-    expect(tab.page.locator("#node")).to_contain_text("map-server, map-resolver")
+    engine = json.loads(daemon.command("status", "-o", "json").stdout)["engine"]
+    expect(tab.page.locator("#node")).to_contain_text(f"engine {engine}, map-server, map-resolver")
+    expect(tab.fact("Engine")).to_have_text(re.compile(f"^{engine}: .+"))
     tab.picture("overview")
     tab.part("Sites").get_by_role("link", name=re.compile("unregistered")).click()
     expect(tab.page.get_by_label("State")).to_have_value("unregistered")
+
+
+def test_a_configuration_on_trial_is_seen_until_it_is_confirmed(
+    tab: Tab, daemon: WatchedNode
+) -> None:
+    tab.open()
+    head = tab.page.locator("#node")
+    assert daemon.command("reload", "--confirm-within", "3600").exit_code == 0
+    expect(head).to_contain_text(re.compile(r"unconfirmed.*rolls back in 3[56]\d\d s; reloaded 20"))
+    tab.picture("unconfirmed")
+    assert daemon.command("reload", "confirm").exit_code == 0
+    expect(head).not_to_contain_text("unconfirmed")
 
 
 def test_an_unknown_site_is_said(tab: Tab) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.conftest import OpenTab
-from tests.page.tab import NARROW, Tab
+from tests.page.tab import NARROW, WIDE, Tab
 from tests.page.watched import WatchedNode
 
 VIEWS = {
@@ -25,6 +25,7 @@ VIEWS = {
     "poller": "Poller",
     "subscriptions": "Subscriptions",
     "review": "Review",
+    "audit": "Audit",
 }
 """Each view's heading."""
 
@@ -93,30 +94,28 @@ def test_the_switch_chooses_and_is_remembered(tab: Tab) -> None:
     assert paper(tab) == PAPER["dark"]
 
 
-def test_a_narrow_screen_needs_no_sideways_scrolling(
+def test_every_view_fits_and_is_readable_on_any_screen_in_light_and_dark(
     open_tab: OpenTab, daemon: WatchedNode
 ) -> None:
-    tab = open_tab(daemon.page, size=NARROW)
+    tab = open_tab(daemon.page)
+    seen = 0
     for view, heading in VIEWS.items():
         tab.open(view)
         expect(tab.page.get_by_role("heading", level=1)).to_have_text(heading)
-        assert tab.page.evaluate("document.documentElement.scrollWidth") <= NARROW[0], view
-        tab.picture(f"narrow-{view.replace('/', '-') or 'overview'}")
-
-
-@pytest.mark.parametrize("scheme", PAPER)
-def test_text_stands_out_from_its_paper(
-    open_tab: OpenTab, daemon: WatchedNode, scheme: str
-) -> None:
-    tab = open_tab(daemon.page, scheme=scheme)
-    seen = 0
-    for view in ("", "sites", "sites/site-one", "eids/198.18.200.1"):
-        tab.open(view)
-        expect(tab.page.locator("main .badge, main .figure").first).to_be_visible()
-        for text, contrast in tab.page.evaluate(CONTRASTS):
-            assert contrast >= READABLE, (view, text)
-            seen += 1
-    assert seen > 100
+        expect(tab.page.locator("main .body *, main .problem:visible").first).to_be_attached()
+        for width, height in (WIDE, NARROW):
+            tab.page.set_viewport_size({"width": width, "height": height})
+            assert tab.page.evaluate("document.documentElement.scrollWidth") <= width, view
+            for scheme, colour in PAPER.items():
+                tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+                assert paper(tab) == colour
+                for text, contrast in tab.page.evaluate(CONTRASTS):
+                    assert contrast >= READABLE, (view, width, scheme, text)
+                    seen += 1
+                name = view.partition("/")[0] or "overview"
+                single = "-one" if view.startswith("sites/") else ""
+                tab.picture(f"{name}{single}-{width}-{scheme}")
+    assert seen > 1000
 
 
 def test_the_page_is_used_with_keys_only(tab: Tab) -> None:

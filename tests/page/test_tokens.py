@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from playwright.sync_api import expect
 from mapsys.cli.main import cli
 from mapsys.config.load import load
 from mapsys.http_access import hand_over
+from mapsys.net.audit import AuditTrail
 from tests.http.node import Node
 from tests.http.process import http_process
 from tests.http.registered import register
 from tests.page.conftest import OpenTab
+from tests.page.laboratory import HOSTILE
 from tests.page.tab import Tab
 
 CONFIG = """\
@@ -28,7 +31,11 @@ http:
   tokens:
 """
 
-HOLDERS = {"reader": (), "tenant": ("--site", "site-one")}
+HOLDERS = {
+    "reader": (),
+    "tenant": ("--site", "site-one"),
+    "administrator": ("--role", "admin"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +107,42 @@ def test_a_tenant_sees_its_own_sites_and_events(
     expect(tab.row("Events", "198.18.1.128/25")).to_be_visible()
     tab.page.get_by_role("link", name="Overview").click()
     expect(tab.page.get_by_role("alert")).to_contain_text("may see its own sites")
+
+
+def test_the_audit_trail_is_for_admins_and_others_see_why_not(
+    tab: Tab, node: Node, tokens: dict[str, dict[str, str]]
+) -> None:
+    trail = AuditTrail(node.state)
+    trail.append(at=time.time(), what="reload", who=HOSTILE, result="done", confirm_within=60)
+    tab.page.goto(f"{tab.base}/#/audit")
+    use(tab, tokens["reader"]["token"])
+    expect(tab.page.get_by_role("main").get_by_role("alert")).to_contain_text(
+        "this takes the role admin"
+    )
+    tab.page.evaluate("sessionStorage.clear()")
+    tab.page.reload()
+    use(tab, tokens["administrator"]["token"])
+    row = tab.row("Audit", HOSTILE)
+    expect(row).to_contain_text("reload")
+    expect(row).to_contain_text("confirm_within 60")
+    expect(tab.said()).to_have_text("1 order")
+    assert tab.page.locator("main img").count() == 0
+    tab.picture("audit")
+
+
+def test_an_admin_sees_who_tries_a_configuration(
+    tab: Tab, node: Node, tokens: dict[str, dict[str, str]]
+) -> None:
+    AuditTrail(node.state).append(
+        at=time.time(), what="reload", who="somebody", result="done", confirm_within=60
+    )
+    node.unconfirmed_seconds = 57
+    node.not_ready = ["shutting down: it was told to end, and answers for 9 s more"]
+    tab.page.goto(f"{tab.base}/#/")
+    use(tab, tokens["administrator"]["token"])
+    head = tab.page.locator("#node")
+    expect(head).to_contain_text("rolls back in 57 s")
+    expect(head).to_contain_text("by somebody")
+    expect(head).to_contain_text("not ready")
+    expect(head).to_contain_text("answers for 9 s more")
+    tab.picture("on-trial-and-ending")

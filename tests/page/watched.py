@@ -5,8 +5,12 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from click.testing import CliRunner, Result
+
+from mapsys.cli.main import cli
 from mapsys.core.effects import Endpoint
 from tests.daemon.node import Node, free_port, until
+from tests.daemon.subscriber import PUBSUB, SUBSCRIBERS
 
 SITES = (
     ("site-one", "198.18.1.0/24"),
@@ -28,10 +32,17 @@ class WatchedNode(Node):
         self._web = Endpoint("127.0.0.1", free_port(kind=socket.SOCK_STREAM))
         self.configure(sites=SITES)
         text = self.config.read_text(encoding="utf-8")
-        text = text.replace("map-server: {", f"map-server: {{registration-lifetime: {lifetime}, ")
+        text = text.replace(
+            "map-server: {", f"map-server: {{registration-lifetime: {lifetime}, pubsub: {PUBSUB}, "
+        )
+        text = text.replace("map-resolver: {}", f"map-resolver: {{subscribers: {SUBSCRIBERS}}}")
         text = text.replace("name: site-six\n", f"name: site-six\n    place: {PLACE}\n")
         listen = f"http: {{listen: '{self._web.host}:{self._web.port}'}}\n"
         self.config.write_text(text + listen, encoding="utf-8")
+
+    def command(self, *arguments: str) -> Result:
+        """``mapsys`` with these arguments, on this node."""
+        return CliRunner().invoke(cli, [*arguments, "--state", str(self.state)])
 
     def start(self) -> None:
         """Start it, and wait until it serves LISP and HTTP."""

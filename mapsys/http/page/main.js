@@ -8,8 +8,10 @@ import { liveEvents } from "./live_events.js";
 import { badge, labelled } from "./parts.js";
 import { address, currentRoute, eidAddress } from "./routes.js";
 import { startTheme } from "./theme.js";
+import { trialText } from "./trial.js";
 import { View } from "./view.js";
 import * as alt from "./views/alt.js";
+import * as audit from "./views/audit.js";
 import * as eid from "./views/eid.js";
 import * as events from "./views/events.js";
 import * as lig from "./views/lig.js";
@@ -34,6 +36,7 @@ const VIEWS = [
   ["poller", "Poller", poller],
   ["subscriptions", "Subscriptions", subscriptions],
   ["review", "Review", review],
+  ["audit", "Audit", audit],
 ];
 
 const PARTS = Object.fromEntries(["skip", "node", "find", "theme", "views", "connection", "main"].map((id) => [id, document.getElementById(id)]));
@@ -88,10 +91,17 @@ function fleet(nodes) {
       { class: "fleet-node" },
       make("strong", {}, one.node),
       badge(one.ready ? "ready" : "not ready", one.ready ? "good" : "bad"),
+      one.not_ready.length ? make("span", {}, one.not_ready.join("; ")) : "",
       one.degraded.length ? badge("degraded", "doubtful") : "",
-      make("span", { class: "facts-line" }, `mapsys ${one.version}, ${one.roles.join(", ")}, up ${duration(one.uptime_seconds)}, ${counted(one.sites, "site")}, ${counted(one.registrations, "registration")}`),
+      ...trial(one),
+      make("span", { class: "facts-line" }, `mapsys ${one.version}, engine ${one.engine}, ${one.roles.join(", ")}, up ${duration(one.uptime_seconds)}, ${counted(one.sites, "site")}, ${counted(one.registrations, "registration")}`),
     ),
   );
+}
+
+function trial(one) {
+  const text = trialText(one);
+  return text === null ? [] : [badge("unconfirmed", "doubtful"), make("span", {}, text)];
 }
 
 function showConnection() {

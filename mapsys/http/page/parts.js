@@ -2,7 +2,7 @@
 
 import { column } from "./columns.js";
 import { link, make } from "./dom.js";
-import { eidText, ttl } from "./format.js";
+import { eidText, ttl, until } from "./format.js";
 import { eidAddress, siteAddress } from "./routes.js";
 import { table } from "./table.js";
 
@@ -55,6 +55,16 @@ const LOCATORS = [
   column("Local", (one) => (one.local ? "yes" : "no"), { narrow: false }),
 ];
 
+/** Of subscriptions. */
+export const SUBSCRIPTIONS = [
+  column("EID-Prefix", (one) => eidLink(one.eid_prefix, one.instance_id)),
+  column("State", (one) => badge(one.state), { kind: "state" }),
+  column("xTR-ID", (one) => make("span", { title: one.xtr_id }, one.xtr_id), { kind: "wide" }),
+  column("ITR-RLOCs", (one) => one.itr_rlocs.join(", ") || "-", { narrow: false }),
+  column("Key-ID", (one) => one.key_id, { kind: "short", narrow: false }),
+  column("Ends", (one) => (one.ends_at === null ? "never" : until(one.ends_at)), { kind: "age", narrow: false }),
+];
+
 /** A record: its EID-Prefix, TTL and locators, or what is to be done without any. */
 export function record(one) {
   const answer = one.action === null ? "" : `, negative: ${one.action}`;
@@ -65,6 +75,11 @@ export function record(one) {
     make("p", {}, eidLink(one.eid_prefix, one.instance_id), `, record TTL ${ttl(one.record_ttl_minutes)}${kind}${answer}`),
     one.locators.length ? table(`Locators of ${one.eid_prefix}`, LOCATORS, one.locators) : null,
   );
+}
+
+/** An xTR of a move: "192.0.2.1 at 192.0.2.1". */
+export function mover(one) {
+  return `${one.registrant} at ${one.host}`;
 }
 
 /** Locators in one line: "192.0.2.1 1/100, 192.0.2.2 2/100". */

@@ -1,11 +1,11 @@
 /** One EID: who answers for it, why, what moved, and its way over the ALT. */
 
-import { get, path } from "../api.js";
+import { get, getUnless, path } from "../api.js";
 import { column } from "../columns.js";
 import { connection } from "../connection.js";
 import { link, make } from "../dom.js";
 import { ago, clock, milliseconds, until } from "../format.js";
-import { badge, eidLink, labelled, locatorLine, part, record, siteLink } from "../parts.js";
+import { badge, eidLink, labelled, locatorLine, mover, part, record, siteLink, SUBSCRIPTIONS } from "../parts.js";
 import { address, eidAddress } from "../routes.js";
 import { facts, table } from "../table.js";
 import { View } from "../view.js";
@@ -24,6 +24,9 @@ const REGISTRATIONS = [
   column("Expires", (one) => until(one.expires_at), { narrow: false }),
   column("Locators", (one) => locatorLine(one.locators) || `negative: ${one.action}`),
 ];
+
+/** The API lists them in the order of their EID-Prefixes, without a choice. */
+const SUBSCRIPTIONS_LOOKED_AT = 1_000;
 
 /** Entries shown; the API has the rest. */
 const HISTORY_SHOWN = 50;
@@ -77,7 +80,8 @@ export function open({ parts: [, eid], query }) {
         get(path("explain", eid), parameters, signal),
         get(path("history", eid), { ...parameters, limit: HISTORY_SHOWN }, signal),
       ]);
-      found.replaceChildren(...partsOf(explained, eid, history));
+      const subscribed = await subscriptionsTo(explained, signal);
+      found.replaceChildren(...partsOf(explained, eid, history, subscribed));
     },
     FRESH_MILLISECONDS,
     (event) => event.eid_prefix !== null,
@@ -86,7 +90,19 @@ export function open({ parts: [, eid], query }) {
   return view;
 }
 
-function partsOf(explained, eid, history) {
+/**
+ * Subscriptions to any of the EID-Prefixes in an explanation. {items, all: whether all
+ * subscriptions were looked at}; null where only some sites may be seen.
+ */
+async function subscriptionsTo({ instance_id: instanceId, rule, answer, registrations }, signal) {
+  const prefixes = new Set([rule, ...answer.map((one) => one.eid_prefix), ...registrations.map((one) => one.eid_prefix)]);
+  const first = await getUnless("forbidden", "subscriptions", { limit: SUBSCRIPTIONS_LOOKED_AT }, signal);
+  if (first === null) return null;
+  const items = first.items.filter((one) => one.instance_id === instanceId && prefixes.has(one.eid_prefix));
+  return { items, all: first.next === null };
+}
+
+function partsOf(explained, eid, history, subscribed) {
   return [
     make("p", { class: "verdict" }, badge(explained.outcome), ` ${explained.why}`),
     facts([
@@ -99,12 +115,18 @@ function partsOf(explained, eid, history) {
     part("What a Map-Reply would hold", explained.answer.length ? make("div", {}, explained.answer.map(record)) : make("p", { class: "empty" }, "This node sends none.")),
     part("Who registered it", table("Who registered it", REGISTRATIONS, explained.registrations, "Nobody at present.")),
     part("Why", table("Why", REASONS, explained.reasons)),
+    subscribed === null ? "" : subscriptions(subscribed),
     part(
       "History",
       table("History", HISTORY, history.items, "None is remembered."),
       history.next === null ? "" : make("p", { class: "said" }, `The newest ${history.items.length}.`),
     ),
   ];
+}
+
+function subscriptions({ items, all }) {
+  const rest = all ? "" : make("p", { class: "said" }, "There are too many subscriptions to look at each; see ", link(address(["subscriptions"]), "all of them"), ".");
+  return part("Who hears of changes", table("Who hears of changes", SUBSCRIPTIONS, items, "No xTR subscribed to these EID-Prefixes."), rest);
 }
 
 function trace(view, eid, parameters) {
@@ -116,8 +138,4 @@ function trace(view, eid, parameters) {
       hops.replaceChildren(table("Way over the ALT", HOPS, way.hops), way.complete ? "" : make("p", {}, "Its end was not found."));
     });
   return part("Way over the ALT", make("button", { type: "button", onclick: ask }, "Trace"), hops);
-}
-
-function mover(one) {
-  return `${one.registrant} at ${one.host}`;
 }

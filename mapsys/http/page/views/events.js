@@ -1,12 +1,12 @@
 /** What takes place, as it takes place. */
 
 import { column } from "../columns.js";
-import { link, make } from "../dom.js";
+import { make } from "../dom.js";
 import { clock, counted } from "../format.js";
 import { liveEvents } from "../live_events.js";
 import { LongTable } from "../long_table.js";
-import { badge, choice, eidLink, labelled, siteLink } from "../parts.js";
-import { eidAddress, rememberQuery } from "../routes.js";
+import { badge, choice, eidLink, labelled, mover, siteLink } from "../parts.js";
+import { rememberQuery } from "../routes.js";
 import { View } from "../view.js";
 
 const KINDS = [
@@ -33,15 +33,22 @@ const COLUMNS = [
   column("What", (one) => badge(one.kind, TONES[one.kind] ?? "plain"), { kind: "state" }),
   column("Site", (one) => siteLink(one.site)),
   column("EID-Prefix", (one) => (one.eid_prefix === null ? "-" : eidLink(one.eid_prefix, one.instance_id)), { narrow: false }),
-  column("From", (one) => (one.kind === "moved" ? "see in detail" : (one.source ?? "-")), { narrow: false }),
+  column("From", (one) => one.source ?? "-", { narrow: false }),
   column("In detail", detail, { kind: "wide", narrow: false }),
 ];
 
-/** A move names the xTR that has the EID now; where it was before is in its history. */
+/** Of a move, the xTRs before and the one now. */
 function detail(one) {
-  if (one.kind !== "moved") return make("span", { title: one.detail }, one.detail ?? "-");
-  const before = one.detail === null ? link(eidAddress(one.eid_prefix, one.instance_id), "before") : one.detail;
-  return make("span", { class: "move" }, before, make("span", { class: "arrow", "aria-label": "to" }, " → "), one.source ?? "another xTR");
+  if (one.move === null) return make("span", { title: one.detail }, one.detail ?? "-");
+  const [before, now] = [one.move.previous, [one.move.by]].map((xtrs) => xtrs.map(briefly).join(", "));
+  const whole = `from ${one.move.previous.map(mover).join(", ")} to ${mover(one.move.by)}`;
+  return make("span", { class: "move", title: whole }, before, make("span", { class: "arrow", "aria-label": "to" }, " → "), now);
+}
+
+/** An xTR by the end of its xTR-ID, which tells those of a site apart. */
+function briefly(one) {
+  const { registrant, host } = one;
+  return registrant.length === 32 ? `…${registrant.slice(-6)} at ${host}` : mover(one);
 }
 
 /** The day is left out where there is no room. */

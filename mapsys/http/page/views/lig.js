@@ -62,6 +62,7 @@ function bodyOf(asked) {
 function partsOf(came) {
   return [
     facts([
+      ["Map-Resolver asked", came.map_resolver],
       ["Map-Replier", came.map_replier],
       ["Round-trip time", milliseconds(came.rtt_seconds)],
       ["Map-Requests sent", count(came.requests_sent)],

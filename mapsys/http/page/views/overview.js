@@ -96,6 +96,7 @@ function partsOf(status, found) {
         ["Read", `${ago(status.last_reload_at)} (${clock(status.last_reload_at)} UTC)`],
         ["Reloads refused", count(status.failed_reloads)],
         ["Journal", status.journal_writing ? "writes" : "does not write: registrations are refused"],
+        ["Engine", `${status.engine}: ${status.engine_reason}`],
         ["Started", `${clock(status.started_at)} UTC`],
       ]),
     ),

@@ -1,11 +1,10 @@
 /** Registrations in the order of their EID-Prefixes, filtered by the server, read as far as one scrolls. */
 
-import { pages } from "../api.js";
 import { column } from "../columns.js";
 import { make } from "../dom.js";
-import { ago, counted, until } from "../format.js";
-import { LongTable } from "../long_table.js";
+import { ago, until } from "../format.js";
 import { choice, eidLink, labelled, locatorLine, siteLink } from "../parts.js";
+import { ReadOn } from "../read_on.js";
 import { rememberQuery } from "../routes.js";
 import { View } from "../view.js";
 
@@ -35,8 +34,7 @@ export function open({ query }) {
     match: choice(MATCHES, query.get("match") ?? "covered", null),
     "instance-id": make("input", { value: query.get("instance-id") ?? "", inputmode: "numeric", pattern: "[0-9]*", size: 8 }),
   };
-  const said = make("p", { class: "said", role: "status" });
-  const list = new LongTable("Registrations", COLUMNS, keyOf, { nearEnd: () => readOn() });
+  const list = new ReadOn(view, "Registrations", COLUMNS, keyOf, "registration");
   const form = make(
     "form",
     { class: "filters", onsubmit: search },
@@ -46,9 +44,7 @@ export function open({ query }) {
     labelled("Instance-ID", fields["instance-id"]),
     make("button", { type: "submit" }, "Show"),
   );
-  view.body.append(form, said, list.node);
-
-  let reading = null;
+  view.body.append(form, list.said, list.node);
 
   function chosen() {
     const values = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value.trim()]));
@@ -62,26 +58,7 @@ export function open({ query }) {
   }
 
   function begin() {
-    reading = { pages: pages("registrations", chosen()), items: [], done: false, busy: false };
-    list.setRows([]);
-    said.textContent = "Reading";
-    return readOn();
-  }
-
-  async function readOn() {
-    const now = reading;
-    if (now === null || now.done || now.busy) return;
-    now.busy = true;
-    let done = true; // after a failure there is nothing to read on from
-    await view.attempt(async () => {
-      const { value } = await now.pages.next();
-      now.items = now.items.concat(value.items);
-      done = value.next === null;
-    });
-    Object.assign(now, { done, busy: false });
-    if (now !== reading) return;
-    list.setRows(now.items);
-    said.textContent = `${counted(now.items.length, "registration")}${now.done ? "" : " so far; scroll on for more"}`;
+    return list.begin("registrations", chosen());
   }
 
   view.every(AGE_MILLISECONDS, () => list.refresh());
