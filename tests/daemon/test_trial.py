@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from typing import Any
 
@@ -11,6 +12,12 @@ from click.testing import CliRunner, Result
 from mapsys.cli.main import cli
 from tests.daemon.node import SECRET, Node, until, xtr
 
+ADDED = f"""\
+name: site-added
+keys: [{{id: 1, secret: {SECRET}}}]
+eids: [{{prefix: 198.18.9.0/24}}]
+notify-port: source
+"""
 TWO_SITES = (("site-one", "198.18.1.0/24"), ("site-two", "198.18.2.0/24"))
 
 
@@ -26,6 +33,12 @@ def status(node: Node) -> dict[str, Any]:
 def started(node: Node) -> None:
     node.start()
     until(lambda: mapsys(node, "status").exit_code == 0, lambda: f"no status: {node.said()}")
+
+
+def trail(node: Node) -> list[tuple[str, str, str]]:
+    """What was ordered, by whom, and what came of it; a line of the audit trail each."""
+    lines = (node.state / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+    return [(one["what"], one["who"], one["result"]) for one in map(json.loads, lines)]
 
 
 def test_reload_by_order_says_what_changes_and_what_is_wrong(node: Node) -> None:
@@ -45,8 +58,11 @@ def test_reload_by_order_says_what_changes_and_what_is_wrong(node: Node) -> None
     assert f"{node.config}:{good.count(chr(10)) + 1}:1: unknown key 'nonsense'" in refused.stderr
     assert status(node)["sites"] == 2
     assert status(node)["failed_reloads"] == 1
-    trail = [json.loads(x) for x in (node.state / "audit.jsonl").read_text().splitlines()]
-    assert {one["what"] for one in trail} == {"reload"}
+    user = f"uid {os.getuid()}"
+    assert trail(node) == [
+        ("reload", user, "done"),
+        ("reload", user, f"refused: {node.config} has 1 faults"),
+    ]
 
 
 def test_what_is_confirmed_stays_and_what_is_undone_goes(node: Node) -> None:
@@ -103,3 +119,29 @@ def test_a_trial_goes_on_over_a_crash(node: Node) -> None:
     assert status(node)["unconfirmed_seconds"] > 0
     assert mapsys(node, "reload", "undo").exit_code == 0
     assert status(node)["sites"] == 1
+
+
+def test_a_site_of_the_database_is_there_once_whatever_becomes_of_a_trial(node: Node) -> None:
+    """What is held for the case of an undo are the files' sites; the database keeps its own."""
+    started(node)
+    added = node.folder / "added.yaml"
+    added.write_text(ADDED, encoding="utf-8")
+    done = mapsys(node, "sites", "add", str(added))
+    assert done.exit_code == 0, done.stderr
+    node.configure(sites=TWO_SITES)
+    for decision, sites in (("undo", 2), ("confirm", 3)):
+        assert mapsys(node, "reload", "--confirm-within", "3600").exit_code == 0
+        assert "site-added" not in (node.state / "held.yaml").read_text(encoding="utf-8")
+        node.end_by(signal.SIGKILL)
+        started(node)
+        assert status(node)["sites"] == 3
+        assert status(node)["unconfirmed_seconds"] > 0
+        decided = mapsys(node, "reload", decision)
+        assert decided.exit_code == 0, decided.stderr
+        assert status(node)["sites"] == sites
+        with xtr(node.address) as site:
+            site.registers("198.18.9.0/24")
+    user = f"uid {os.getuid()}"
+    assert [what for what, who, result in trail(node) if (who, result) == (user, "done")] == [
+        *("site-create", "reload", "reload-undo", "reload", "reload-confirm")
+    ]

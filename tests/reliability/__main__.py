@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.daemon.node import Node
+from tests.figures.record import Figure
 from tests.reliability.amplification import spoofed
 from tests.reliability.floods import flood, malformed
 from tests.reliability.forked import ForkedNode
@@ -26,15 +26,6 @@ WARM_UP_SHARE = 0.25
 """Of a soak: memory that is taken in this part is no leak."""
 
 
-class Row(NamedTuple):
-    """One line of the table; measured has to be at most wanted."""
-
-    name: str
-    measured: float
-    wanted: float
-    of: int
-
-
 @contextmanager
 def fresh_node(kind: type[Node] = Node) -> Iterator[Node]:
     with tempfile.TemporaryDirectory(prefix="mapsys-chaos-") as folder:
@@ -45,34 +36,38 @@ def fresh_node(kind: type[Node] = Node) -> Iterator[Node]:
             node.close()
 
 
-def chaos(options: argparse.Namespace) -> Iterator[Row]:
+def chaos(options: argparse.Namespace) -> Iterator[Figure]:
     """Kills, reloads, garbage, a flood, spoofed requests; 0 of one leaves it out."""
     seed = options.seed
     if options.kills:
         with fresh_node(ForkedNode) as node:
             tally = kills(node, options.kills, seed)
-        yield Row("acknowledged registrations lost by kill -9", tally.lost, 0, options.kills)
-        yield Row("replays accepted after kill -9", tally.replays_accepted, 0, options.kills)
+        yield Figure("acknowledged registrations lost by kill -9", tally.lost, 0, options.kills)
+        yield Figure("replays accepted after kill -9", tally.replays_accepted, 0, options.kills)
     if options.reloads:
         with fresh_node() as node:
             came = reloads(node, options.reloads)
-        yield Row("messages lost in reloads, half broken", len(came.lost), 0, options.reloads)
+        yield Figure(
+            "messages lost in reloads, half of them broken", len(came.lost), 0, options.reloads
+        )
     if options.malformed:
         with fresh_node() as node:
             garbage = malformed(node, options.malformed, seed)
-        yield Row("faults by malformed datagrams", garbage.faults, 0, options.malformed)
-        yield Row("KiB grown by malformed datagrams", garbage.grown_kib, 8192, options.malformed)
+        yield Figure("faults by malformed datagrams", garbage.faults, 0, options.malformed)
+        yield Figure("KiB grown by malformed datagrams", garbage.grown_kib, 8192, options.malformed)
     if options.flood_seconds:
         with fresh_node() as node:
             flooded = flood(node, options.flood_seconds, 1_000, seed)
-        yield Row("sites lost beside a flood of garbage", flooded.lost, 0, flooded.sites)
+        yield Figure("sites lost beside a flood of garbage", flooded.lost, 0, flooded.sites)
     if options.spoofed:
         sent = spoofed(options.spoofed, 1_000, 2_000, seed)
-        yield Row("octets sent for one, beyond the bursts", sent.octets_for_one, 3, sent.requests)
-        yield Row("datagrams sent for one", sent.packets_for_one, 1, sent.requests)
+        yield Figure(
+            "octets sent for one, beyond the bursts", sent.octets_for_one, 3, sent.requests
+        )
+        yield Figure("datagrams sent for one", sent.packets_for_one, 1, sent.requests)
 
 
-def soak(options: argparse.Namespace) -> Iterator[Row]:
+def soak(options: argparse.Namespace) -> Iterator[Figure]:
     """Registrations that change and lookups, all the time; memory and descriptors stay."""
     choice, silent, messages = random.Random(options.seed), 0, 0
     with fresh_node() as node:
@@ -95,10 +90,10 @@ def soak(options: argparse.Namespace) -> Iterator[Row]:
         node.stop()
     memory, files = before or after
     hours = max((1 - WARM_UP_SHARE) * options.seconds / 3600, 1.0)
-    yield Row("messages without an answer", silent, 0, messages)
-    yield Row("KiB grown an hour", (after[0] - memory) / hours, 1024, messages)
-    yield Row("descriptors more", after[1] - files, 0, messages)
-    yield Row("faults", faults, 0, messages)
+    yield Figure("messages without an answer", silent, 0, messages)
+    yield Figure("KiB grown an hour", (after[0] - memory) / hours, 1024, messages)
+    yield Figure("descriptors more", after[1] - files, 0, messages)
+    yield Figure("faults", faults, 0, messages)
 
 
 def main() -> int:
@@ -112,12 +107,14 @@ def main() -> int:
     parser.add_argument("--spoofed", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=8 * 3600.0, help="of a soak")
     options = parser.parse_args()
-    run: Callable[[argparse.Namespace], Iterator[Row]] = chaos if options.what == "chaos" else soak
+    run: Callable[[argparse.Namespace], Iterator[Figure]] = (
+        chaos if options.what == "chaos" else soak
+    )
     print(f"seed {options.seed}", flush=True)
     rows = []
     for row in run(options):
         rows.append(row)
-        print(f"{row.name}: {row.measured:g}", flush=True)
+        print(row, flush=True)
     print("\n| what | measured | wanted | of |\n|---|---|---|---|")
     for row in rows:
         print(f"| {row.name} | {row.measured:.4g} | at most {row.wanted:g} | {row.of:,} |")
