@@ -1,6 +1,6 @@
 # Each target is one script, so that everything works without make as well.
 .DEFAULT_GOAL := help
-.PHONY: chaos soak
+.PHONY: chaos soak without-compiler
 .PHONY: help run test check test-long mutants fuzz lab-alt bench bench-quick
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo "make mutants      spoil the code in small ways, and expect a test to notice each"
 	@echo "make fuzz         coverage-guided fuzzing, a minute a target (FUZZ= for its options)"
 	@echo "make simulate     days of protocol time against a model (SEED=, SEEDS=, DAYS=)"
+	@echo "make without-compiler  install where no C compiler works, and run the tests in pure Python"
 	@echo "make lab-alt      the ALT pilot network in namespaces, with all it has to show (root)"
 	@echo "make bench        speed against a C echo of the same packets (bench-quick: 30 s)"
 	@echo "make chaos        kills, reloads, garbage, floods on a live node (OPTIONS=\"--kills 20 ...\")"
@@ -36,6 +37,9 @@ fuzz:
 
 simulate:
 	@$${VENV:-.venv}/bin/python -m tests.simulation --seed $${SEED:-1} --seeds $${SEEDS:-1} --days $${DAYS:-1}
+
+without-compiler:
+	@scripts/without_compiler.sh
 
 lab-alt:
 	@scripts/lab_alt.sh
