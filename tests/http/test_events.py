@@ -59,8 +59,8 @@ def test_what_takes_place_is_told_while_it_does(node: Node, web: HttpProcess) ->
 def test_a_move_says_between_which_xtrs_it_was(node: Node, web: HttpProcess) -> None:
     before, after = bytes(15) + b"\1", bytes(15) + b"\2"
     with reading(web.state) as reader:
-        for xtr_id in (before, after):
-            node.on_its_thread(partial(register, node, "198.18.1.64/26", xtr_id=xtr_id))
+        for xtr_id, rloc in ((before, "127.0.0.2"), (after, "127.0.0.3")):
+            node.on_its_thread(partial(register, node, "198.18.1.64/26", xtr_id=xtr_id, rloc=rloc))
         told = [reader.next() for _ in range(3)]
     moves = {one.name: one.data["move"] for one in told}
     assert moves == {
