@@ -44,7 +44,20 @@ def _moves(item: Item) -> list[str]:
     ]
 
 
-LISTS = (Column("because", _reasons), Column("moves", _moves))
+def _alt_routes(item: Item) -> list[str]:
+    return [
+        f"{route['eid_prefix']} {'by ' + route['peer'] if route['peer'] else 'of this node'},"
+        f" {route['role']}, next hop {route['next_hop']}"
+        f"{', in use' if route['in_use'] else ''}{', backup' if route['is_backup'] else ''}"
+        for route in item["alt_routes"]
+    ]
+
+
+LISTS = (
+    Column("because", _reasons),
+    Column("moves", _moves),
+    Column("ALT routes", _alt_routes),
+)
 """Below the table line by line; in CSV one cell each."""
 
 

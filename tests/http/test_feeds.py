@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapsys.cli.main import cli
 from mapsys.core.effects import Endpoint
 from mapsys.core.subscriptions import State, SubscriberDetails
 from mapsys.eid import EidPrefix, Family
@@ -133,3 +135,21 @@ def test_subscriptions_come_in_pages(web: HttpProcess, node: Node) -> None:
         "3 xTRs hear of changes of 198.18.1.7/32",
         "3 xTRs hear of changes of 198.18.1.0/24",
     ]
+
+
+def test_the_command_tells_what_changed_since_a_tag(web: HttpProcess, node: Node) -> None:
+    def told(since: str) -> list[str]:
+        command = ["pitr-prefixes", "--of", "registered", "--since", since]
+        result = CliRunner().invoke(cli, [*command, "--state", str(node.state)])
+        assert result.exit_code == 0, result.output
+        return result.output.splitlines()
+
+    register(node, "198.18.1.0/26")
+    tag, *rest = told("0")
+    assert rest == ["reset", "announce 198.18.1.0/26"]
+    node.on_its_thread(lambda: register(node, "198.18.1.64/26"))
+    later, *rest = told(tag.removeprefix("tag "))
+    assert (later == tag, rest) == (
+        False,
+        ["withdraw 198.18.1.0/26", "announce 198.18.1.0/25"],
+    )

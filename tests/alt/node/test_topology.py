@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from alt.node_pages import alt_page
+from mapsys.cli.main import cli
 from mapsys.eid import EidPrefix
 from mapsys.query_alt_rows import (
     AltOperationRow,
@@ -58,6 +61,7 @@ def test_sessions_are_edges_and_neighbours_nodes(tmp_path: Path) -> None:
     with node, http_process(tmp_path) as web:
         shown = web.get("/api/v1/alt/topology").json()
         explained = web.get("/api/v1/explain/198.18.1.1").json()
+        printed = CliRunner().invoke(cli, ["explain", "198.18.1.1", "--state", str(tmp_path)])
     edges = {edge["tunnel"]: edge for edge in shown["edges"]}
     assert (edges["mspa"]["role"], edges["mspa"]["state"]) == ("child", "up")
     assert (edges["apnic"]["state"], edges["ripe"]["accepted"]) == ("down", 1)
@@ -70,6 +74,7 @@ def test_sessions_are_edges_and_neighbours_nodes(tmp_path: Path) -> None:
     assert shown["suppressed"] == sum(one["suppressed"] for one in shown["aggregates"])
     ways = [(way["eid_prefix"], way["peer"]) for way in explained["alt_routes"]]
     assert ways[0] == ("198.18.0.0/21", "mspa")
+    assert "ALT routes\n  198.18.0.0/21 by mspa, child, next hop " in printed.output
 
 
 def test_a_node_without_an_alt_has_no_topology(tmp_path: Path) -> None:
