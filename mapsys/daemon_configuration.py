@@ -15,6 +15,7 @@ from mapsys.daemon_alt import DaemonAlt
 from mapsys.daemon_children import Children
 from mapsys.daemon_view import DaemonView
 from mapsys.datapath.contract import Datapath
+from mapsys.hooks.hand_over import require_usable_hooks
 from mapsys.http_access import require_usable
 from mapsys.net.log import Event, Logger
 from mapsys.net.shell import Shell
@@ -101,6 +102,7 @@ class Configuration:
             if before != after:
                 raise StartError(f"{key} changes with a restart only")
         settings = settings_with(config, self._provisioned)
+        require_usable_hooks(config.hooks)
         if config.http is not None:
             require_usable(config.http)
         # The same port at another address is still held by the process that is to end.
