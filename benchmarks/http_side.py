@@ -38,7 +38,9 @@ class Latency:
     lost: int
 
     def quantile(self, percent: int) -> float:
-        """In microseconds."""
+        """In microseconds; not a number where fewer than two were answered."""
+        if len(self.microseconds) < 2:
+            return float("nan")
         return statistics.quantiles(self.microseconds, n=100, method="inclusive")[percent - 1]
 
 
