@@ -17,6 +17,7 @@ from array import array
 from collections.abc import Callable
 from typing import Final
 
+from mapsys.core.shared_budgets import SharedProven, SharedUnproven
 from mapsys.core.slots import Slots
 
 FACTOR: Final = 3
@@ -56,6 +57,10 @@ class Proven:
         slot = self._slots.find(fingerprint)
         return slot >= 0 and self._until[slot] > now
 
+    def shared(self) -> SharedProven:
+        """The table itself."""
+        return SharedProven(self._slots.owners, self._until, PROVEN_SECONDS)
+
 
 class Unproven:
     """What has been sent to all other addresses, and what for.
@@ -70,8 +75,26 @@ class Unproven:
         self._last = array("d", [-math.inf]) * self._slots.size
         self._saved = nothing[:]
         self._first_used = nothing
-        self.refused = 0
+        self._refused = array("Q", [0])
+
+    @property
+    def refused(self) -> int:
         """Answers that were not sent."""
+        return self._refused[0]
+
+    def shared(self) -> SharedUnproven:
+        """The table itself."""
+        return SharedUnproven(
+            self._slots.owners,
+            self._last,
+            self._saved,
+            self._first_used,
+            self._refused,
+            FACTOR,
+            FIRST_BURST_OCTETS,
+            SAVED_OCTETS,
+            FORGET_SECONDS,
+        )
 
     def allow(self, fingerprint: int, octets_in: int, octets_out: int, now: float) -> bool:
         """Whether one datagram may go to an address.
@@ -93,7 +116,7 @@ class Unproven:
             self._saved[slot] = saved - usable
             return True
         self._saved[slot] = saved
-        self.refused += 1
+        self._refused[0] += 1
         return False
 
     def _slot(self, fingerprint: int, now: float) -> int:

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from typing import NamedTuple
 
 from mapsys.core.refresh_plan import RefreshPlan
+from mapsys.core.shared_budgets import AnswerBudgets
 from mapsys.eid import EidPrefix
 
 
@@ -53,30 +54,26 @@ class Repeat(Enum):
     INNER = 2
 
 
-Admit = Callable[[tuple[str, str], EidPrefix, tuple[int, int], float], bool]
-"""Asks the budgets for one answer, as the core would: who asks and where the answer goes,
-what it is about, the octets received and sent, the time."""
-
-
 class Scope(NamedTuple):
     """Where an answer to a plain Map-Request is right beyond that very Map-Request.
 
     A plain one has no bit set, asks for one EID alone and holds nothing more. Any of
     them that comes to the same local address, asks for an EID in the prefix and is
-    answered over the same IP version gets the same answer, until the store's
-    generation changes.
+    answered over the same IP version gets the same answer, until something changes
+    in the store at an EID-Prefix that overlaps ``hangs_on``.
 
     about: the EID-Prefix whose budget is asked; None: that of the EID asked for.
     reply_to: where a Map-Reply to this asker goes, whose ITR-RLOCs are the same
     (with the port that it then asks from). reply_from: the address it leaves from.
-    admit: asked each time; None where nothing is limited.
+    budgets: asked each time; None where nothing is limited.
     """
 
     prefix: EidPrefix
+    hangs_on: EidPrefix
     about: EidPrefix | None
     reply_to: Endpoint
     reply_from: Endpoint | None
-    admit: Admit | None
+    budgets: AnswerBudgets | None
 
 
 @dataclass(frozen=True, slots=True)

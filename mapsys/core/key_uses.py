@@ -33,14 +33,14 @@ class KeyUses:
     def __init__(self) -> None:
         self._uses: dict[str, dict[tuple[int, str], _Use]] = {}
 
-    def note(self, site_name: str, key: SiteKey, secret: Key, now: float) -> None:
-        """A Map-Register signed with this secret was accepted."""
+    def note(self, site_name: str, key: SiteKey, secret: Key, now: float, times: int = 1) -> None:
+        """A Map-Register signed with this secret was accepted, or so many of them."""
         which = "next" if secret is key.next else "current"
         uses = self._uses.setdefault(site_name, {})
         use = uses.get((key.key_id, which))
         if use is None:
             use = uses[key.key_id, which] = _Use()
-        use.times += 1
+        use.times += times
         use.last_used = now
 
     def promote(self, site_name: str, key_id: int) -> None:

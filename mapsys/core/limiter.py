@@ -12,10 +12,11 @@ import ipaddress
 import math
 from array import array
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, NamedTuple
+from functools import cached_property, lru_cache
+from typing import Final
 
 from mapsys.core.amplification import Proven, Unproven
+from mapsys.core.shared_budgets import Host, SharedBuckets, SharedBudgets
 from mapsys.core.slots import KeyedHash, Slots
 from mapsys.eid import EidPrefix, Family
 
@@ -82,8 +83,6 @@ class Limits:
 class TokenBuckets:
     """One bucket for each key, in a table of fixed size.
 
-    refused: how often there was no token, over all keys.
-
     A key for which there is no room takes over the fullest bucket within its reach,
     with what is in it. So whoever floods the table from many addresses cannot win
     back what one of them has spent.
@@ -101,7 +100,12 @@ class TokenBuckets:
         self._slots: Slots | None = None
         self._full_at = array("d")
         """When each bucket will be full again: all there is to know of it."""
-        self.refused = 0
+        self._refused = array("Q", [0])
+
+    @property
+    def refused(self) -> int:
+        """How often there was no token, over all keys."""
+        return self._refused[0]
 
     def take(
         self, key: str | bytes | int, now: float, rate: Rate | None = None, cost: float = 1.0
@@ -115,7 +119,7 @@ class TokenBuckets:
         if rate is None or rate == UNLIMITED:
             return True
         if rate.burst < cost:
-            self.refused += 1
+            self._refused[0] += 1
             return False
         if isinstance(key, str):
             key = key.encode()
@@ -127,7 +131,7 @@ class TokenBuckets:
             slot = slots.claim(key, self._full_at)
         full_at = max(self._full_at[slot], now) + cost / rate.per_second
         if full_at - now > (rate.burst + _SLACK) / rate.per_second:
-            self.refused += 1
+            self._refused[0] += 1
             return False
         self._full_at[slot] = full_at
         return True
@@ -143,7 +147,7 @@ class TokenBuckets:
             <= (self._rate.burst + _SLACK - 1.0) / self._rate.per_second
         ):
             return True
-        self.refused += 1
+        self._refused[0] += 1
         return False
 
     def _made(self) -> Slots:
@@ -152,16 +156,21 @@ class TokenBuckets:
         self._full_at = array("d", [-math.inf]) * slots.size
         return slots
 
+    def shared(self) -> SharedBuckets:
+        """The table itself."""
+        rate = self._rate or UNLIMITED
+        slots = self._made() if self._slots is None else self._slots
+        return SharedBuckets(
+            slots.owners, self._full_at, self._refused, rate.per_second, rate.burst, _SLACK
+        )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a rate for keys that have none of their own."""
+        return self._rate is not None and self._rate != UNLIMITED
+
     def __len__(self) -> int:
         return 0 if self._slots is None else len(self._slots)
-
-
-class Host(NamedTuple):
-    """An address as the budgets know it: fingerprints of it and of its network."""
-
-    host: int
-    network: int
-    trusted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +217,7 @@ class Budgets:
         """
         self.limits = limits
         self.trusted = trusted
+        self._hash_key = hash_key
         self._hashed = KeyedHash(hash_key)
         self._proven = Proven() if proven is None else proven
         self._tables = {
@@ -333,6 +343,33 @@ class Budgets:
     def take_register(self, site: str, own: Rate | None, now: float) -> bool:
         """Whether one more Map-Register of the site is taken. own: the site's own rate."""
         return self._sites.take(site, now, own)
+
+    def site(self, name: str) -> int:
+        """The fingerprint by which ``take_register`` knows a site."""
+        return self._hashed(name.encode())
+
+    # Tables
+
+    @cached_property
+    def shared(self) -> SharedBudgets:
+        """The tables themselves, for who asks them without a call."""
+
+        def limited(name: str) -> SharedBuckets | None:
+            table = self._tables[name]
+            return table.shared() if table.is_limited else None
+
+        return SharedBudgets(
+            self._hash_key,
+            limited("requests-per-source"),
+            limited("requests-per-network"),
+            limited("replies-per-destination"),
+            limited("replies-per-network"),
+            limited("replies-per-prefix"),
+            limited("first-bursts"),
+            self._sites.shared(),
+            self._proven.shared(),
+            None if self._unproven is None else self._unproven.shared(),
+        )
 
     # Totals
 

@@ -17,7 +17,7 @@ from mapsys.core.effects import (
     Send,
 )
 from mapsys.core.forwarding import etr_host, inner_packet
-from mapsys.core.limiter import Admission, Budgets, Host
+from mapsys.core.limiter import Admission, Budgets
 from mapsys.core.lisp_sec_answers import etr_data, reply_data, signed, some_etr_can_sign
 from mapsys.core.notify import CONTROL_PORT
 from mapsys.core.questions import LocalAddresses, Question, ip_version, usable_itr_rloc
@@ -35,6 +35,7 @@ from mapsys.core.resolution import (
     Resolver,
     Why,
 )
+from mapsys.core.shared_budgets import AnswerBudgets, Host
 from mapsys.eid import EidPrefix
 from mapsys.store import Mapping, Store
 from mapsys.wire.ecm import Ecm
@@ -182,7 +183,7 @@ class MapServer:
                 self._local.source_towards(host, question.local),
                 repeat=Repeat.NONCE if protection is None else Repeat.NEVER,
                 admit=self._admission(question, towards, prefix, len(data)),
-                scope=partial(self._scope, question, answers),
+                scope=partial(self._scope, question, answers, towards),
             )
         )
         return effects
@@ -235,7 +236,7 @@ class MapServer:
             self._local.source_towards(host, question.local),
             repeat=Repeat.INNER if as_it_came and security is None else Repeat.NEVER,
             admit=self._admission(question, towards, prefix, len(data)),
-            scope=partial(self._scope, question, [answer]),
+            scope=partial(self._scope, question, [answer], towards),
         )
         return [Answered(answer.eid, Outcome.FORWARD.value), send]
 
@@ -262,7 +263,9 @@ class MapServer:
         source = budgets.host(question.asker.host)
         return Admission(budgets, source, towards, prefix, question.octets, octets)
 
-    def _scope(self, question: Question, answers: Sequence[Resolution]) -> Scope | None:
+    def _scope(
+        self, question: Question, answers: Sequence[Resolution], towards: Host
+    ) -> Scope | None:
         """Which other Map-Requests get the answer that this one gets."""
         if (
             len(answers) != 1
@@ -278,27 +281,22 @@ class MapServer:
         )
         if prefix is None or host is None:
             return None
+        budgets = self._budgets
         return Scope(
             prefix,
+            self._resolver.hangs_on(answer, prefix),
             answer.negative,
             Endpoint(host, question.reply_port),
             self._local.source_towards(host, question.local),
-            self._admit if self._budgets.limit_requests else None,
+            AnswerBudgets(
+                budgets.shared,
+                budgets.host(question.asker.host),
+                budgets.host(host),
+                towards,
+            )
+            if budgets.limit_requests
+            else None,
         )
-
-    def _admit(
-        self, hosts: tuple[str, str], about: EidPrefix, octets: tuple[int, int], now: float
-    ) -> bool:
-        """Whether the budgets have room for one more answer; see ``effects.Admit``."""
-        budgets = self._budgets
-        asker, destination = hosts
-        return Admission(
-            budgets,
-            budgets.host(asker),
-            budgets.host(destination),
-            budgets.prefix(destination, about),
-            *octets,
-        )(now)
 
 
 def _action(answer: Resolution) -> int | None:

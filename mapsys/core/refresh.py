@@ -135,18 +135,13 @@ def plan_of(
     if register.xtr_id is not None:
         word |= _NOTIFY_HAS_TRAILER
 
-    def admit(now: float) -> bool:
-        return budgets.take_register(site.name, site.register_rate, now)
-
     def accepted(count: int, now: float) -> None:
-        for _ in range(count):
-            key_uses.note(site.name, key, secret, now)
-        if proves:
-            budgets.prove(budgets.host(sender), now)
+        key_uses.note(site.name, key, secret, now, count)
 
     rate = site.register_rate or budgets.limits.registers_per_site
     return RefreshPlan(
         site.name,
+        key.key_id,
         secret,
         register.algorithm_id,
         len(register.authentication_data),
@@ -160,6 +155,9 @@ def plan_of(
         word if register.want_map_notify else None,
         site.notify_to_source,
         is_writable,
-        None if rate is None or rate == UNLIMITED else admit,
+        budgets.shared,
+        None if rate is None or rate == UNLIMITED else (rate.per_second, rate.burst),
+        budgets.site(site.name),
+        budgets.host(sender).host if proves else None,
         accepted,
     )

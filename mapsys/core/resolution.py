@@ -154,6 +154,10 @@ class Resolver:
         """Where every EID is answered like this one, as things are; None: not known."""
         return self._scopes.of(answer)
 
+    def hangs_on(self, answer: Resolution, scope: EidPrefix) -> EidPrefix:
+        """Where a change of what is registered may make the answer another in its scope."""
+        return self._scopes.hangs_on(answer, scope)
+
     def authority_over(self, eid: EidPrefix) -> EidPrefix | None:
         """The prefix within which this server may deny that the EID exists."""
         if not self._authority:

@@ -52,6 +52,17 @@ class Scopes:
             return self._sites.hole(eid, answer.negative.length)
         return answer.negative if self._is_uniform(answer.negative) else None
 
+    @staticmethod
+    def hangs_on(answer: Resolution, scope: EidPrefix) -> EidPrefix:
+        """Where a change of what is registered may change the answer in a scope.
+
+        A mapping's answer names its more-specifics. A hole ends where something lies
+        beside it: it grows when the last of that goes.
+        """
+        if answer.mapping is not None:
+            return answer.mapping.eid
+        return scope.truncated(max(scope.length - 1, 0))
+
     def _around(self, eid: EidPrefix, mapping: EidPrefix) -> EidPrefix | None:
         """The part of a mapping around an EID that neither another one nor a site divides."""
 

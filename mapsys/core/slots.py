@@ -54,6 +54,11 @@ class Slots:
                 return slot
         return -1
 
+    @property
+    def owners(self) -> array[int]:
+        """The fingerprint that each slot belongs to, 0 for none: the table itself."""
+        return self._owners
+
     def claim(self, fingerprint: int, weights: array[float]) -> int:
         """Take over the slot of least weight, its numbers as they stand.
 

@@ -23,7 +23,7 @@ from mapsys.core.effects import (
     Send,
 )
 from mapsys.core.notify import CONTROL_PORT
-from mapsys.datapath.counters import counter_name
+from mapsys.datapath.counters import Counters, counter_name
 from mapsys.datapath.listener import (
     RECEIVE_BUFFER_OCTETS,
     Listener,
@@ -35,7 +35,7 @@ from mapsys.datapath.pure import OVER_BUDGET, PureDatapath
 from mapsys.datapath.repeats import ANSWERS_LIMIT
 from mapsys.datapath.waiting import WAITING_LIMIT
 from mapsys.eid import EidPrefix
-from mapsys.native._engine import NativeBatches
+from mapsys.native._engine import NativeBatches, NativeStore
 from mapsys.store import Store
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class NativeDatapath(PureDatapath):
         bursts: bool = True,
     ) -> None:
         self._batches = NativeBatches(store, bursts=bursts)
+        self._follows = isinstance(store, NativeStore)
+        """Whether the batches see by themselves where the store changes."""
         self._now = 0.0
         self._numbers: dict[Listener, int] = {}
         self._told: dict[tuple[str, int | None], EidPrefix] = {}
@@ -175,10 +177,8 @@ class NativeDatapath(PureDatapath):
             _packed(punt.source.host),
             send.data,
             _REPEATS[send.repeat],
-            scope.prefix,
-            scope.about,
+            scope,
             outcome,
-            scope.admit,
             self._leaving(reply, scope.reply_to),
             self._leaving(way_out, send.destination),
         )
@@ -198,13 +198,9 @@ class NativeDatapath(PureDatapath):
         self._repeated_requests += len(refused)
         effects += [Dropped(Endpoint(*asker), "MapRequest", OVER_BUDGET) for asker in refused]
         refreshed, over = self._batches.take_refreshed()
-        by_site: dict[str, tuple[int, int]] = {}
-        for plan, count in refreshed:
-            self._repeated_refreshes += count
-            plan.accepted(count, self._now)
-            records, messages = by_site.get(plan.site, (0, 0))
-            by_site[plan.site] = records + count * len(plan.held), messages + count
-        for site, (records, messages) in by_site.items():
+        for site, accepted, messages, records in refreshed:
+            self._repeated_refreshes += messages
+            accepted(messages, self._now)
             effects.append(Refreshed(site, records, count=messages))
         self._repeated_refreshes += len(over)
         for host, port, site in over:
@@ -216,6 +212,18 @@ class NativeDatapath(PureDatapath):
         super().forget()
         self._batches.forget()
 
+    def _follow_generation(self) -> None:
+        """Repeat nothing that a change in the store may have made wrong.
+
+        What is repeated to equal messages alone is few here, and all of it goes; what
+        was taught to the batches ends where something changed.
+        """
+        if self._generation != self._store.generation:
+            self._generation = self._store.generation
+            super().forget()
+            if not self._follows:
+                self._batches.forget()
+
     # Sending
 
     def send(self, sends: Iterable[Send]) -> None:
@@ -225,7 +233,11 @@ class NativeDatapath(PureDatapath):
 
     def release(self, ticket: int) -> None:
         """The journal has committed everything up to this ticket."""
-        super().release(ticket)
+        for send in self._waiting.release(ticket):
+            # In each turn, what was dealt with natively came first.
+            if send.after is not None:
+                self._batches.release(send.after)
+            self._transmit(self._route_of(send), send.data, send.destination)
         self._batches.release(ticket)
         self._batches.flush()
 
@@ -241,7 +253,12 @@ class NativeDatapath(PureDatapath):
     def counters(self) -> Mapping[str, int]:
         """Totals since start, by the names in ``datapath.counters``."""
         self._count()
-        return super().counters()
+        totals = Counters()
+        for name, count in super().counters().items():
+            totals.add(name, count)
+        if lost := self._batches.waiting[1]:
+            totals.add("waiting_dropped", lost)
+        return totals.totals()
 
     def _count(self) -> None:
         """Take over what was counted natively."""

@@ -1,9 +1,10 @@
 """What the extension offers to Python."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from mapsys.core.effects import Admit
+from mapsys.core.effects import Scope
 from mapsys.core.refresh_plan import RefreshPlan
+from mapsys.core.shared_budgets import Host, SharedBudgets
 from mapsys.eid import EidPrefix, Family
 from mapsys.history_rows import HistoryRows
 from mapsys.store import Mapping, Store, Summary
@@ -96,6 +97,25 @@ class NativeKey:
     def mac(self, algorithm_id: int, message: bytes, mac_octets: int) -> bytes | None: ...
     def verify(self, message: bytes) -> bool: ...
 
+# budgets.pxi
+
+class NativeBudgets:
+    """The core's budgets over the core's own tables."""
+
+    def __init__(self, shared: SharedBudgets) -> None: ...
+    def answer(
+        self,
+        asker: Host,
+        destination: Host,
+        host: str,
+        about: EidPrefix,
+        octets_in: int,
+        octets_out: int,
+        now: float,
+    ) -> bool: ...
+    def register(self, site: int, per_second: float, burst: float, now: float) -> bool: ...
+    def prove(self, host: int, now: float) -> None: ...
+
 # datapath.pxi
 
 Leaving = tuple[str, bytes, int, int, bytes | None]
@@ -113,6 +133,7 @@ class NativeBatches:
     def __init__(self, store: Store, *, bursts: bool = True) -> None: ...
     def listen(self, sockets: list[tuple[int, bool, bool, int, bytes]]) -> None: ...
     def forget(self) -> None: ...
+    def follow(self) -> None: ...
     def run(self, now: float, order: Iterable[int]) -> tuple[list[Arrival], int]: ...
     def learn(
         self,
@@ -120,10 +141,8 @@ class NativeBatches:
         source: bytes,
         octets: bytes,
         repeat: int,
-        scope: EidPrefix,
-        about: EidPrefix | None,
+        scope: Scope,
         outcome: Outcome,
-        admit: Admit | None,
         reply: Leaving,
         passed_on: Leaving,
     ) -> None: ...
@@ -133,7 +152,9 @@ class NativeBatches:
     ) -> None: ...
     def take_refreshed(
         self,
-    ) -> tuple[list[tuple[RefreshPlan, int]], list[tuple[str, int, str]]]: ...
+    ) -> tuple[
+        list[tuple[str, Callable[[int, float], None], int, int]], list[tuple[str, int, str]]
+    ]: ...
     def release(self, ticket: int) -> None: ...
     @property
     def waiting(self) -> tuple[int, int]: ...

@@ -25,6 +25,9 @@ cdef int registrations_open(Registrations *held, const uint64_t *seeds) noexcept
     memset(held, 0, sizeof(Registrations))
     held.slots_free = NOTHING
     wheel_open(&held.deadlines)
+    held.changed = <Key *>malloc(CHANGES_KEPT * sizeof(Key))
+    if held.changed == NULL:
+        return -1
     if trie_open(&held.trie, seeds[0]) < 0 or cells_open(&held.cells, 0, seeds[1]) < 0:
         return -1
     if cells_open(&held.marks, sizeof(uint64_t), seeds[2]) < 0:
@@ -40,6 +43,13 @@ cdef void registrations_close(Registrations *held) noexcept nogil:
     wheel_close(&held.deadlines)
     free(held.slots)
     free(held.log.octets)
+    free(held.changed)
+
+
+cdef inline void note_change(Registrations *held, const Key *key) noexcept nogil:
+    """What is registered at a prefix is no longer what it was."""
+    held.changed[held.generation % CHANGES_KEPT] = key[0]
+    held.generation += 1
 
 
 cdef Octets cell_string(const Cells *cells, uint32_t number) noexcept nogil:
@@ -109,7 +119,7 @@ cdef int registrations_put(
         or held.slots[slot].details != details
         or held.trie.leaves[leaf].extra != published
     ):
-        held.generation += 1
+        note_change(held, key)
     _replace(held, &held.slots[slot].record, record)
     _replace(held, &held.slots[slot].details, details)
     _replace(held, &held.trie.leaves[leaf].extra, published)
@@ -196,7 +206,7 @@ cdef int registrations_withdraw(
     _free_slot(held, slot)
     held.count -= 1
     held.held[key.family] -= 1
-    held.generation += 1
+    note_change(held, key)
     return WITHDRAWN
 
 

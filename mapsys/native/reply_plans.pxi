@@ -24,23 +24,31 @@ cdef struct leaving:
 cdef struct way:
     leaving to
     uint32_t context
-    uint32_t number         # of the objects that budgets are asked with
+    host_mark asker
+    target answered
 
 cdef struct plan:
     leaving to              # of a Map-Request that is passed on
-    uint8_t *octets         # the first word, and what follows the nonce
+    uint8_t *octets         # the first word, and what follows the nonce; NULL: it has ended
     uint32_t length
     uint8_t repeat
     uint8_t outcome         # which counter
     bint limited            # budgets have to be asked
+    target passed_on        # where a Map-Request goes on to
+    uint8_t about[PACKED_HEAD + 16]  # packed, what budgets know it by
+    uint8_t about_octets    # 0: by the EID asked for
+    uint32_t context
+    uint32_t leaf           # of its scope
+    uint32_t after          # the next that hangs on the same prefix
 
 cdef struct plans:
     Cells ways              # by octets from way_key; the payload is a way
     Trie scopes[16]         # one for each context; a leaf's value is a plan
+    Trie hanging            # a leaf's value is the first plan that hangs on the prefix
     uint8_t contexts[16][18]  # local address, listener, IP version
     uint32_t contexts_used
     plan *all
-    uint32_t used
+    uint32_t used           # a plan's place is not used again until all are forgotten
     uint64_t answered[64]   # by outcome, since they were last taken
     uint64_t seed
 
@@ -49,13 +57,15 @@ cdef int plans_open(plans *held, uint64_t seed) noexcept nogil:
     memset(held, 0, sizeof(plans))
     held.seed = seed
     held.all = <plan *>malloc(PLANS_LIMIT * sizeof(plan))
-    if held.all == NULL or cells_open(&held.ways, sizeof(way), seed) < 0:
+    if held.all == NULL or trie_open(&held.hanging, seed) < 0 or (
+        cells_open(&held.ways, sizeof(way), seed) < 0
+    ):
         return -1
     return 0
 
 
-cdef void plans_forget(plans *held) noexcept nogil:
-    """Know nothing any more, save what has been counted."""
+cdef int plans_forget(plans *held) noexcept nogil:
+    """Know nothing any more, save what has been counted; -1 where there is no memory."""
     cdef uint32_t index
     for index in range(held.used):
         free(held.all[index].octets)
@@ -63,6 +73,42 @@ cdef void plans_forget(plans *held) noexcept nogil:
     for index in range(held.contexts_used):
         trie_close(&held.scopes[index])
     held.contexts_used = 0
+    trie_close(&held.hanging)
+    return trie_open(&held.hanging, held.seed)
+
+
+cdef void plan_end(plans *held, uint32_t number) noexcept nogil:
+    cdef plan *ended = &held.all[number]
+    if ended.octets != NULL:
+        free(ended.octets)
+        ended.octets = NULL
+        trie_remove(&held.scopes[ended.context], ended.leaf)
+
+
+cdef void plans_end_at(plans *held, uint32_t leaf) noexcept nogil:
+    """End what hangs on one prefix."""
+    cdef uint32_t number = held.hanging.leaves[leaf].value
+    while number != NOTHING:
+        plan_end(held, number)
+        number = held.all[number].after
+    trie_remove(&held.hanging, leaf)
+
+
+cdef void plans_end(plans *held, const Key *changed) noexcept nogil:
+    """End what hangs on a prefix that covers the changed one, or lies inside it."""
+    cdef int length = changed.length
+    cdef uint32_t leaf
+    while length >= 0:
+        leaf = trie_longest(&held.hanging, changed, <uint16_t>length)
+        if leaf == NOTHING:
+            break
+        length = <int>held.hanging.leaves[leaf].length - 1
+        plans_end_at(held, leaf)
+    while held.hanging.count:
+        leaf = trie_after(&held.hanging, changed, True)
+        if leaf == NOTHING or not leaf_inside(&held.hanging, leaf, changed):
+            break
+        plans_end_at(held, leaf)
 
 
 cdef int ways_forget(plans *held) noexcept nogil:
@@ -72,6 +118,7 @@ cdef int ways_forget(plans *held) noexcept nogil:
 
 cdef void plans_close(plans *held) noexcept nogil:
     plans_forget(held)
+    trie_close(&held.hanging)
     cells_close(&held.ways)
     free(held.all)
 
@@ -127,30 +174,54 @@ cdef uint32_t context_of(
     return index
 
 
-cdef uint32_t learn_plan(
-    plans *held, uint32_t context, const Key *scope, const plan *learned,
+cdef int learn_plan(
+    plans *held, uint32_t context, const Key *scope, const Key *hangs_on, const plan *learned,
     const uint8_t *octets, uint32_t length
 ) noexcept nogil:
-    """Hold a plan for all EIDs of a scope, in the place of an earlier one; NOTHING: no memory."""
+    """Hold a plan for all EIDs of a scope, in the place of an earlier one; -1: no memory."""
     cdef uint8_t *copy = <uint8_t *>malloc(length)
-    cdef uint32_t leaf, number
+    cdef uint32_t leaf, above, number = held.used
     if copy == NULL:
-        return NOTHING
+        return -1
+    above = trie_insert(&held.hanging, hangs_on)
+    if above == NOTHING:
+        free(copy)
+        return -1
+    leaf = trie_find(&held.scopes[context], scope)
+    if leaf != NOTHING:
+        plan_end(held, held.scopes[context].leaves[leaf].value)
     leaf = trie_insert(&held.scopes[context], scope)
     if leaf == NOTHING:
         free(copy)
-        return NOTHING
-    number = held.scopes[context].leaves[leaf].value
-    if number == NOTHING:
-        number = held.scopes[context].leaves[leaf].value = held.used
-        held.used += 1
-    else:
-        free(held.all[number].octets)
+        return -1
+    held.scopes[context].leaves[leaf].value = number
     memcpy(copy, octets, length)
     held.all[number] = learned[0]
     held.all[number].octets = copy
     held.all[number].length = length
-    return number
+    held.all[number].context = context
+    held.all[number].leaf = leaf
+    held.all[number].after = held.hanging.leaves[above].value
+    held.hanging.leaves[above].value = number
+    held.used += 1
+    return 0
+
+
+cdef bint admit_plan(
+    budget_tables *budgets, const question *asked, const way *by, const plan *found,
+    uint32_t octets_in, double now
+) noexcept nogil:
+    """Whether the budgets have room for what a plan says."""
+    cdef uint8_t packed[PACKED_HEAD + KEY_OCTETS]
+    cdef const uint8_t *about = &found.about[0]
+    cdef uint32_t about_octets = found.about_octets
+    if about_octets == 0:
+        about = packed
+        about_octets = <uint32_t>pack_prefix(&asked.eid, packed)
+    return admit_answer(
+        budgets, &by.asker, &found.passed_on if found.repeat == REPEAT_INNER else &by.answered,
+        about, about_octets, octets_in, answer_octets(found, asked), now,
+    )
 
 
 cdef inline uint32_t answer_octets(const plan *found, const question *asked) noexcept nogil:

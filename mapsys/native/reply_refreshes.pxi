@@ -3,11 +3,20 @@
 
 cdef enum:
     REFRESHES_LIMIT = 65536
+    LINKS_LIMIT = 262144        # EID-Prefixes of all of them
+    USES_LIMIT = 8192           # sites and secrets
     WAITING_LIMIT = 65536       # Map-Notifies that wait for the journal
     NAME_OCTETS = 32            # of a Map-Register among those taught
     CHECK_NONCE = 1             # core.replay.Check
     CHECK_OCTETS = 2
     CONTROL_PORT = 4342
+
+cdef enum fate:
+    # What became of an arrival.
+    DEALT_WITH = 0
+    UNKNOWN = 1                 # the core has to look
+    OVER_BUDGET = 2
+    OVER_SITE_BUDGET = 3
 
 cdef struct refresh:
     const mac_key *key
@@ -19,15 +28,29 @@ cdef struct refresh:
     uint8_t check
     bint notifies
     bint limited
+    double per_second           # the site's budget
+    double burst
+    uint64_t site_mark
+    bint proves
+    uint64_t sender_mark
     uint32_t word               # the Map-Notify's first
     leaving to                  # port 0: the one it came from
-    uint8_t *memory             # of all that follows
+    uint32_t name               # its cell
+    uint8_t *memory             # of all that follows; NULL: it has ended
     Octets mark
     Octets registrant
     double *lifetimes
     uint32_t *slots
     uint32_t held
-    uint32_t times              # accepted since it was last asked
+    uint32_t use                # whose secret it is
+
+cdef struct secret_use:
+    uint64_t messages           # accepted since they were last taken
+    uint64_t records
+
+cdef struct held_link:
+    uint32_t refresh
+    uint32_t after              # the next of the same EID-Prefix
 
 cdef struct waiting:
     waiting *next
@@ -38,10 +61,13 @@ cdef struct waiting:
 
 cdef struct refreshes:
     Cells names                 # payload: the number of a refresh
+    Trie prefixes               # a leaf's value is the first link
+    held_link *links
+    uint32_t links_used
+    secret_use *uses
+    uint32_t uses_used
     refresh *all
-    uint32_t used
-    uint32_t *touched           # numbers of those that were carried out, each once
-    uint32_t touched_count
+    uint32_t used               # a place is not used again until all are forgotten
     waiting *first
     waiting *last
     uint32_t waiting_count
@@ -53,8 +79,11 @@ cdef int refreshes_open(refreshes *known, uint64_t seed) noexcept nogil:
     memset(known, 0, sizeof(refreshes))
     known.seed = seed
     known.all = <refresh *>malloc(REFRESHES_LIMIT * sizeof(refresh))
-    known.touched = <uint32_t *>malloc(REFRESHES_LIMIT * sizeof(uint32_t))
-    if known.all == NULL or known.touched == NULL:
+    known.links = <held_link *>malloc(LINKS_LIMIT * sizeof(held_link))
+    known.uses = <secret_use *>malloc(USES_LIMIT * sizeof(secret_use))
+    if known.all == NULL or known.links == NULL or known.uses == NULL:
+        return -1
+    if trie_open(&known.prefixes, seed) < 0:
         return -1
     return cells_open(&known.names, sizeof(uint32_t), seed)
 
@@ -66,8 +95,11 @@ cdef int refreshes_forget(refreshes *known) noexcept nogil:
         return 0
     for number in range(known.used):
         free(known.all[number].memory)
-    known.used = known.touched_count = 0
+    known.used = known.links_used = known.uses_used = 0
     cells_close(&known.names)
+    trie_close(&known.prefixes)
+    if trie_open(&known.prefixes, known.seed) < 0:
+        return -1
     return cells_open(&known.names, sizeof(uint32_t), known.seed)
 
 
@@ -76,11 +108,42 @@ cdef void refreshes_close(refreshes *known) noexcept nogil:
     refreshes_forget(known)
     cells_close(&known.names)
     free(known.all)
-    free(known.touched)
+    trie_close(&known.prefixes)
+    free(known.links)
+    free(known.uses)
     while known.first != NULL:
         one = known.first
         known.first = one.next
         free(one)
+
+
+cdef void refreshes_end(refreshes *known, const Key *changed) noexcept nogil:
+    """End those of an EID-Prefix."""
+    cdef uint32_t leaf = trie_find(&known.prefixes, changed), link
+    cdef refresh *one
+    if leaf == NOTHING:
+        return
+    link = known.prefixes.leaves[leaf].value
+    while link != NOTHING:
+        one = &known.all[known.links[link].refresh]
+        if one.memory != NULL:
+            cells_release(&known.names, one.name)
+            free(one.memory)
+            one.memory = NULL
+        link = known.links[link].after
+    trie_remove(&known.prefixes, leaf)
+
+
+cdef int refresh_link(refreshes *known, uint32_t number, const Key *eid) noexcept nogil:
+    """Note that a refresh is one of an EID-Prefix; -1: no memory."""
+    cdef uint32_t leaf = trie_insert(&known.prefixes, eid)
+    if leaf == NOTHING:
+        return -1
+    known.links[known.links_used].refresh = number
+    known.links[known.links_used].after = known.prefixes.leaves[leaf].value
+    known.prefixes.leaves[leaf].value = known.links_used
+    known.links_used += 1
+    return 0
 
 
 cdef uint32_t name_of_register(const arrival *came, uint8_t *name) noexcept nogil:
@@ -150,16 +213,16 @@ cdef void key_at(const Trie *trie, uint32_t leaf, Key *key) noexcept nogil:
     memcpy(key.octets, leaf_key(trie, leaf), (key.length + 7) >> 3)
 
 
-cdef bint carry_out(
-    refreshes *known, Registrations *store, uint64_t ticket, uint32_t number,
-    const arrival *came, double now
+cdef fate carry_out(
+    refreshes *known, Registrations *store, budget_tables *budgets, uint64_t ticket,
+    uint32_t number, const arrival *came, double now
 ) noexcept nogil:
-    """Refresh, as core.refresh does; False, with nothing changed, where the core has to look."""
+    """Refresh, as core.refresh does, unless the core has to look: nothing is changed then."""
     cdef refresh *one = &known.all[number]
     cdef uint8_t digest[16]
     cdef uint8_t replaced[16]
     cdef uint8_t previous[16]
-    cdef uint64_t nonce = get64(came.data + 4)
+    cdef uint64_t nonce = get64(came.data + 4), last
     cdef uint32_t index, kept = min(one.mac_octets, <uint32_t>16)
     cdef Key key
     cdef Log *log = &store.log
@@ -169,13 +232,21 @@ cdef bint carry_out(
     if one.check == CHECK_OCTETS:
         superseded_purge(&store.superseded, now)
         if superseded_holds(&store.superseded, digest, now):
-            return False
+            return UNKNOWN
     if log_reserve(log, one.held * (256 + 2 * PACKED_PREFIX_LIMIT) + 128 + one.mark.length) < 0:
-        return False
+        return UNKNOWN
+    if one.check == CHECK_NONCE and mark_get(&store.marks, one.mark, &last) and nonce <= last:
+        return UNKNOWN  # another of the same batch had this one
+    if one.limited and not admit_register(
+        budgets, one.site_mark, one.per_second, one.burst, now
+    ):
+        return OVER_SITE_BUDGET
     if one.check == CHECK_NONCE:
         if mark_raise(&store.marks, one.mark, nonce) != 1:
-            return False
+            return UNKNOWN
         log_raise(log, one.mark, nonce)
+    if one.proves:
+        proven_note(&budgets.proven, one.sender_mark, now)
     memcpy(replaced, digest, 16)
     for index in range(one.held):
         memcpy(previous, store.slots[one.slots[index]].digest, 16)
@@ -188,13 +259,11 @@ cdef bint carry_out(
             ) == 1:
                 log_supersede(log, previous, now + one.superseded_seconds)
             memcpy(replaced, previous, 16)
-    if one.times == 0:
-        known.touched[known.touched_count] = number
-        known.touched_count += 1
-    one.times += 1
+    known.uses[one.use].messages += 1
+    known.uses[one.use].records += one.held
     if one.notifies:
         acknowledge(known, one, ticket, came)
-    return True
+    return DEALT_WITH
 
 
 cdef void acknowledge(

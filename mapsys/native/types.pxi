@@ -11,6 +11,7 @@ cdef extern from *:
     #define MAPSYS_KEY_OCTETS 256
     #define MAPSYS_INLINE_KEY_OCTETS 16
     #define MAPSYS_DIGEST_OCTETS 16
+    #define MAPSYS_CHANGES_KEPT 1024
     """
     const uint32_t NOTHING "MAPSYS_NOTHING"
     # In a node's child: the rest of the number is a leaf's.
@@ -19,6 +20,7 @@ cdef extern from *:
     enum: KEY_OCTETS "MAPSYS_KEY_OCTETS"
     enum: INLINE_KEY_OCTETS "MAPSYS_INLINE_KEY_OCTETS"
     enum: DIGEST_OCTETS "MAPSYS_DIGEST_OCTETS"
+    enum: CHANGES_KEPT "MAPSYS_CHANGES_KEPT"
     int clz32 "__builtin_clz"(unsigned int) nogil
     void prefetch "__builtin_prefetch"(const void *) nogil
 
@@ -174,4 +176,5 @@ cdef struct Registrations:
     Cells marks             # payload: the nonce
     Superseded superseded
     Log log
-    uint64_t generation
+    uint64_t generation     # grows by one with every change but of lifetimes
+    Key *changed            # where, by generation modulo CHANGES_KEPT
