@@ -196,8 +196,7 @@ class Engine:
             ),
         )
         self._settings = settings
-        self._sites = sites
-        self._budgets = budgets
+        self._sites, self._budgets = sites, budgets
         self._resolver = resolver
         self._registrar = registrar
         self._history = history
