@@ -18,8 +18,9 @@ class ReloadAction(StrEnum):
 class ReloadOrder(msgspec.Struct, frozen=True, tag="reload"):
     """Read the configuration again, or decide about one that waits to be confirmed.
 
-    by: who gave the order. request_id: of the request that brought it. confirm_within_seconds: take it back after this unless it is
-    confirmed; None takes it for good. dry_run: only say what it would change.
+    by: who gave the order. request_id: of the request that brought it.
+    confirm_within_seconds: take it back after this unless it is confirmed; None takes
+    it for good. dry_run: only say what it would change.
     """
 
     action: ReloadAction
