@@ -174,6 +174,7 @@ class Daemon:
             log,
             current=lambda: self._configuration.current,
             take_over=self._take_over,
+            keep_room_for=provisioned.keep_room_for,
             turn=self._alt.turn,
             notify=self._notify,
             summary=self._telling.summary,

@@ -82,12 +82,14 @@ class Reloads:
         *,
         current: Callable[[], Config],
         take_over: Callable[[Config], Awaitable[None]],
+        keep_room_for: Callable[[Config | None], None],
         turn: ConfigurationTurn,
         notify: NotifySocket,
         summary: Callable[[], str],
     ) -> None:
         """load: the files; raises ConfigError. take_over: raises StartError, nothing
-        changed. turn: that of ALT operations.
+        changed. keep_room_for: is told what an undo brings back. turn: that of ALT
+        operations.
         """
         self._source = source
         self._load = load
@@ -95,6 +97,7 @@ class Reloads:
         self._log = log
         self._current = current
         self._take_over = take_over
+        self._keep_room_for = keep_room_for
         self._turn = turn
         self._notify = notify
         self._summary = summary
@@ -218,6 +221,7 @@ class Reloads:
     def _await_confirmation(self, before: Config, mark: Mark) -> None:
         decision: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._turn.on_trial = True
+        self._keep_room_for(before)
         self._unconfirmed = _Unconfirmed(before, mark, decision, asyncio.Event())
         self._view.condition.unconfirmed_until = mark.until
         self._tasks = [task for task in self._tasks if not task.done()]
@@ -276,6 +280,7 @@ class Reloads:
     def _end_trial(self) -> None:
         self._unconfirmed = None
         self._turn.on_trial = False
+        self._keep_room_for(None)
         self._view.condition.unconfirmed_until = None
 
     # Telling

@@ -101,6 +101,7 @@ class ProvisionedSites:
         self._database = database
         self._trail = trail
         self._log = log
+        self._fallback: Config | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sites")
         self._kept: dict[str, Kept] = {}
         for row in database.rows():
@@ -119,6 +120,10 @@ class ProvisionedSites:
     def use(self, config: Config) -> None:
         """What the files say now."""
         self._config = config
+
+    def keep_room_for(self, config: Config | None) -> None:
+        """What may come back while another configuration is on trial; None: nothing may."""
+        self._fallback = config
 
     @property
     def sites(self) -> tuple[SiteConfig, ...]:
@@ -254,6 +259,12 @@ class ProvisionedSites:
                 raise Refused(
                     "prefix-taken", f"{eid.prefix} belongs to {self._whose(match[0].name)}"
                 )
+        if self._fallback is not None and (faults := collisions(self._fallback, [site])):
+            raise Refused(
+                "prefix-taken",
+                f"{faults[0]}; that configuration comes back unless the present one is"
+                " confirmed (mapsys reload confirm)",
+            )
         prefixes = [eid.prefix for eid in site.eids]
         for number, prefix in enumerate(prefixes):
             if prefix in prefixes[:number]:

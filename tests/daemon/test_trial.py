@@ -145,3 +145,18 @@ def test_a_site_of_the_database_is_there_once_whatever_becomes_of_a_trial(node: 
     assert [what for what, who, result in trail(node) if (who, result) == (user, "done")] == [
         *("site-create", "reload", "reload-undo", "reload", "reload-confirm")
     ]
+
+
+def test_nothing_takes_the_place_of_what_may_come_back(node: Node) -> None:
+    node.configure(sites=TWO_SITES)
+    started(node)
+    node.configure(sites=TWO_SITES[:1])
+    assert mapsys(node, "reload", "--confirm-within", "3600").exit_code == 0
+    taker = node.folder / "taker.yaml"
+    taker.write_text(ADDED.replace("198.18.9.0/24", "198.18.2.0/24"), encoding="utf-8")
+    refused = mapsys(node, "sites", "add", str(taker))
+    assert refused.exit_code == 5, refused.stderr
+    assert "198.18.2.0/24 belongs to" in refused.stderr
+    assert "comes back unless the present one is confirmed" in refused.stderr
+    assert mapsys(node, "reload", "undo").exit_code == 0
+    assert status(node)["sites"] == 2
