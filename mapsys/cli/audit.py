@@ -9,6 +9,7 @@ import click
 
 from mapsys.cli.api import api, api_options
 from mapsys.cli.output import Column, Item, field, output_option, print_items
+from mapsys.cli.watch import watch_option
 
 
 def _about(item: Item) -> list[str]:
@@ -36,6 +37,7 @@ COLUMNS = (
 )
 @api_options
 @output_option
+@watch_option
 def audit(*, limit: int, state: Path | None, url: str | None, output: str) -> None:
     """Show who changed what: sites, keys, nonces, the ALT, reloads; the newest first."""
     items = api(state, url).items("/api/v1/audit", {})

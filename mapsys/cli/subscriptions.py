@@ -8,6 +8,7 @@ import click
 
 from mapsys.cli.api import api, api_options
 from mapsys.cli.output import Column, field, output_option, print_items
+from mapsys.cli.watch import watch_option
 
 COLUMNS = (
     Column("EID-Prefix", field("eid_prefix")),
@@ -23,6 +24,7 @@ COLUMNS = (
 @click.command()
 @api_options
 @output_option
+@watch_option
 def subscriptions(*, state: Path | None, url: str | None, output: str) -> None:
     """Show which xTRs hear of changes of which EID-Prefixes."""
     print_items(output, COLUMNS, api(state, url).items("/api/v1/subscriptions", {}))

@@ -147,9 +147,8 @@ def test_requests_are_answered_all_the_while_a_tunnel_is_re_homed(row: Row) -> N
     ways = {r["eid_prefix"]: r["peer"] for r in arin.shown("alt", "routes") if r["in_use"]}
     assert ways["198.18.0.0/21"] == "mspa-b"
     trail = [json.loads(x) for x in (mspa.state / "audit.jsonl").read_text().splitlines()]
-    assert [(e["what"], e["kind"], e["names"]) for e in trail][-1] == (
-        "alt-order", "rehome", "arin arin-b",
-    )  # fmt: skip
+    orders = [(e["kind"], e["names"]) for e in trail if e["what"] == "alt-order"]
+    assert orders[-1] == ("rehome", "arin arin-b")
     # What is in force is what the file says: a reload finds nothing to change.
     assert mspa.reload() == "reloaded"
     assert tunnels_of(mspa) == {"arin-b"}
