@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from click.testing import CliRunner
 
 from mapsys.cli.main import cli
@@ -27,6 +28,7 @@ def status(node: Node) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_moves_are_told_though_the_process_is_killed_and_until_a_reload_ends_it(node: Node) -> None:
     key = node.folder / "hook.key"
     key.write_text(SECRET)

@@ -186,7 +186,8 @@ def test_an_etr_that_lost_its_nonce_starts_again_on_order(tmp_path: Path) -> Non
         assert [getattr(effect, "reason", None) for effect in accepted if effect] != ["replayed"]
         trail = tmp_path / NAME
         assert stat.S_IMODE(trail.stat().st_mode) == 0o600
-        (line,) = trail.read_text(encoding="utf-8").splitlines()
+        line, *refused = trail.read_text(encoding="utf-8").splitlines()
+        assert [json.loads(one)["result"][:7] for one in refused] == ["refused"] * 2
         row: dict[str, Any] = json.loads(line)
         assert row.pop("at") > 1_700_000_000
         assert row.pop("pid") > 0
@@ -236,7 +237,9 @@ def test_orders_that_cannot_be_understood_change_nothing(
 ) -> None:
     reply = post(web, target, body)
     assert reply.json()["type"] == f"/problems/{problem}"
-    assert not (node.state / NAME).exists()
+    trail = node.state / NAME
+    lines = trail.read_text(encoding="utf-8").splitlines() if trail.exists() else []
+    assert all(json.loads(line)["result"].startswith("refused") for line in lines)
 
 
 def test_orders_are_taken_at_the_unix_socket_and_by_post_only(web: HttpProcess) -> None:
