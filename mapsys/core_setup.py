@@ -39,17 +39,10 @@ from mapsys.core.site import (
 )
 from mapsys.lisp_sec_setup import lisp_sec_of, wrapping_of
 from mapsys.wire.address import ip_address
-from mapsys.wire.auth import Key
+from mapsys.wire.auth import ALGORITHM_IDS, Key
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.records import Action, EidRecord, RlocRecord
 from mapsys.wire.rtr_authentication import RtrKey
-
-_ALGORITHM_IDS: Final = {
-    "hmac-sha-1-96": 1,
-    "hmac-sha-256-128": 2,
-    "hmac-sha-256-128+hkdf-sha256": 3,
-}
-"""RFC 9301, 12.5."""
 
 _ACTIONS: Final = {
     "natively-forward": Action.NATIVELY_FORWARD,
@@ -104,7 +97,7 @@ def _pubsub(settings: PubSubConfig | None) -> PubSubSettings | None:
         return None
     return PubSubSettings(
         keys=tuple(
-            PubSubKey(key.id, _ALGORITHM_IDS[key.algorithm], Key(key.secret.reveal()))
+            PubSubKey(key.id, ALGORITHM_IDS[key.algorithm], Key(key.secret.reveal()))
             for key in settings.keys
         ),
         default_key_id=settings.default_key,
@@ -184,14 +177,14 @@ def _history(history: HistoryConfig | None) -> HistoryLimits | None:
 def _rtr(rtr: RtrConfig) -> Rtr:
     key = None
     if rtr.secret is not None:
-        key = RtrKey(rtr.key_id, _ALGORITHM_IDS[rtr.algorithm], rtr.secret.reveal())
+        key = RtrKey(rtr.key_id, ALGORITHM_IDS[rtr.algorithm], rtr.secret.reveal())
     return Rtr(rtr.address, key)
 
 
 def _key(key: KeyConfig, wall_offset: float) -> SiteKey:
     return SiteKey(
         key_id=key.id,
-        algorithm_ids=frozenset(_ALGORITHM_IDS[name] for name in key.algorithms),
+        algorithm_ids=frozenset(ALGORITHM_IDS[name] for name in key.algorithms),
         current=Key(key.secret.reveal()),
         next=None if key.next_secret is None else Key(key.next_secret.reveal()),
         holder=key.holder,

@@ -13,13 +13,6 @@ from mapsys.config.faults import ConfigError
 from mapsys.config.load import load
 from mapsys.eid import EidPrefix
 
-ALGORITHM_IDS: Final = {
-    "hmac-sha-1-96": 1,
-    "hmac-sha-256-128": 2,
-    "hmac-sha-256-128+hkdf-sha256": 3,
-}
-"""By the configuration's words (RFC 9301, 12.5)."""
-
 ALGORITHM_DEFAULT: Final = "hmac-sha-256-128"
 KEY_ID_DEFAULT: Final = 0
 
@@ -28,7 +21,7 @@ SECRET_OCTETS_LIMIT: Final = 4096
 
 
 class Credentials(NamedTuple):
-    """A key-id with its algorithm (a key of ALGORITHM_IDS) and secret; shows no secret."""
+    """A key-id with its algorithm (of wire.auth.ALGORITHM_IDS) and secret; shows no secret."""
 
     key_id: int
     algorithm: str

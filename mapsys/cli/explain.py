@@ -8,6 +8,7 @@ import click
 
 from mapsys.cli.api import Api, api, api_options, quoted
 from mapsys.cli.exits import ExitCode, NotFound
+from mapsys.cli.instance import instance_id_option
 from mapsys.cli.locators import locators, mover
 from mapsys.cli.output import Column, Item, field, output_option, print_item, printable
 from mapsys.cli.watch import watch_option
@@ -81,14 +82,7 @@ REFUSAL_ROWS = (
 
 @click.command()
 @click.argument("eid", required=False)
-@click.option(
-    "-i",
-    "--instance-id",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="The EID's instance-ID.",
-)
+@instance_id_option
 @click.option(
     "--last-refused",
     metavar="SITE",

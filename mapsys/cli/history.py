@@ -9,6 +9,7 @@ import click
 
 from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.exits import ExitCode
+from mapsys.cli.instance import instance_id_option
 from mapsys.cli.locators import mover
 from mapsys.cli.output import Column, Item, field, output_option, print_items
 from mapsys.cli.watch import watch_option
@@ -38,14 +39,7 @@ COLUMNS = (
 
 @click.command()
 @click.argument("eid")
-@click.option(
-    "-i",
-    "--instance-id",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="The EID's instance-ID.",
-)
+@instance_id_option
 @click.option(
     "--limit",
     type=click.IntRange(1),

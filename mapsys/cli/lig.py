@@ -19,6 +19,7 @@ from mapsys.cli.endpoints import (
     resolved,
 )
 from mapsys.cli.exits import ExitCode, Unreachable
+from mapsys.cli.instance import instance_id_option
 from mapsys.cli.locators import locators
 from mapsys.cli.output import Column, Item, field, output_option, print_item, printable
 from mapsys.core.effects import Endpoint
@@ -95,14 +96,7 @@ ROWS: Final = (
     show_default=True,
     help="Milliseconds to wait after each Map-Request.",
 )
-@click.option(
-    "-i",
-    "--instance-id",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="The EID's instance-ID.",
-)
+@instance_id_option
 @click.option(
     "-s",
     "--source",

@@ -8,6 +8,7 @@ import click
 
 from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.exits import ExitCode
+from mapsys.cli.instance import instance_id_option
 from mapsys.cli.locators import locators
 from mapsys.cli.output import Column, Item, field, output_option, print_item
 from mapsys.cli.watch import watch_option
@@ -43,14 +44,7 @@ ROWS = (
 
 @click.command()
 @click.argument("eid")
-@click.option(
-    "-i",
-    "--instance-id",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="The EID's instance-ID.",
-)
+@instance_id_option
 @api_options
 @output_option
 @watch_option

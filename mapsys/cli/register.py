@@ -13,7 +13,6 @@ import click
 
 from mapsys.cli.credentials import (
     ALGORITHM_DEFAULT,
-    ALGORITHM_IDS,
     KEY_ID_DEFAULT,
     Sources,
     credentials,
@@ -27,7 +26,7 @@ from mapsys.etr import INTERVAL_SECONDS_DEFAULT, Etr, EtrConfig
 from mapsys.lig import CONTROL_PORT
 from mapsys.record_view import address_text
 from mapsys.wire.address import ip_address
-from mapsys.wire.auth import Key
+from mapsys.wire.auth import ALGORITHM_IDS, Key
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.records import EidRecord, RlocRecord
 

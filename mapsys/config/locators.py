@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from mapsys.config import model
@@ -24,13 +25,20 @@ LOCATORS: Final = ListOf(LOCATOR, name="locators, as in [{address: 192.0.2.1}]",
 
 def check_locators(value: Value, locators: tuple[model.LocatorConfig, ...]) -> None:
     """Note what no record could hold. value: the list of locators."""
-    if len(locators) > MAX_LOCATORS:
-        value.fault(f"{len(locators)} locators; at most {MAX_LOCATORS} are allowed")
+    check_addresses(value, "address", [locator.address for locator in locators])
+
+
+def check_addresses(value: Value, field: str, addresses: Sequence[str]) -> None:
+    """Note locators beyond a record's, and those named twice.
+
+    value: the list. field: where an item of it has its address. addresses: one an item.
+    """
+    if len(addresses) > MAX_LOCATORS:
+        value.fault(f"{len(addresses)} locators; at most {MAX_LOCATORS} are allowed")
     seen: dict[str, int] = {}
-    for number, locator in enumerate(locators):
-        if locator.address in seen:
-            value.at(number, "address").fault(
-                f"{locator.address} is that of locator [{seen[locator.address]}] already;"
-                " keep one of them"
+    for number, address in enumerate(addresses):
+        if address in seen:
+            value.at(number, field).fault(
+                f"{address} is that of locator [{seen[address]}] already; keep one of them"
             )
-        seen.setdefault(locator.address, number)
+        seen.setdefault(address, number)

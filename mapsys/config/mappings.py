@@ -6,10 +6,9 @@ from typing import Final
 
 from mapsys.config import model
 from mapsys.config.blocks import INSTANCE_ID, in_instance
-from mapsys.config.locators import LOCATORS, check_locators
+from mapsys.config.locators import LOCATORS, check_addresses, check_locators
 from mapsys.config.scalars import Duration, Integer, IpAddress, Prefix
 from mapsys.config.schema import Field, Plain, Record, Value
-from mapsys.core.publish import MAX_LOCATORS
 from mapsys.eid import EidPrefix
 
 TTL_HIGHEST_SECONDS: Final = 365 * 86_400
@@ -62,13 +61,4 @@ OVERRIDE: Final = Record(
 
 def check_override(value: Value, overrides: tuple[model.OverrideConfig, ...]) -> None:
     """Note what could not be meant. value: the list."""
-    if len(overrides) > MAX_LOCATORS:
-        value.fault(f"{len(overrides)} locators; at most {MAX_LOCATORS} are allowed")
-    seen: dict[str, int] = {}
-    for number, override in enumerate(overrides):
-        if override.rloc in seen:
-            value.at(number, "rloc").fault(
-                f"{override.rloc} is that of locator [{seen[override.rloc]}] already;"
-                " keep one of them"
-            )
-        seen.setdefault(override.rloc, number)
+    check_addresses(value, "rloc", [override.rloc for override in overrides])

@@ -183,25 +183,21 @@ LIFE: Final = (
         ),
         role=Role.OPERATE,
     ),
-    Route(
-        "/api/v1/reload/confirm",
-        life.confirm,
-        "Keep the configuration that is on trial.",
-        life.ReloadView,
-        method="POST",
-        body=life.DecisionBody,
-        problems=(Problem.NOTHING_UNCONFIRMED, Problem.UNSUPPORTED_MEDIA),
-        role=Role.OPERATE,
-    ),
-    Route(
-        "/api/v1/reload/undo",
-        life.undo,
-        "Take back the configuration that is on trial.",
-        life.ReloadView,
-        method="POST",
-        body=life.DecisionBody,
-        problems=(Problem.NOTHING_UNCONFIRMED, Problem.UNSUPPORTED_MEDIA),
-        role=Role.OPERATE,
+    *(
+        Route(
+            f"/api/v1/reload/{decision}",
+            handler,
+            f"{summary} the configuration that is on trial.",
+            life.ReloadView,
+            method="POST",
+            body=life.DecisionBody,
+            problems=(Problem.NOTHING_UNCONFIRMED, Problem.UNSUPPORTED_MEDIA),
+            role=Role.OPERATE,
+        )
+        for decision, handler, summary in (
+            ("confirm", life.confirm, "Keep"),
+            ("undo", life.undo, "Take back"),
+        )
     ),
     Route(
         "/api/v1/stop",

@@ -24,12 +24,9 @@ from mapsys.query_rows import (
     StatusRow,
 )
 from mapsys.record_view import LocatorView, RecordView, plain_text, read_record_view
+from mapsys.wire.auth import ALGORITHMS
 
-ALGORITHM_NAMES: Final = {
-    1: "hmac-sha-1-96",
-    2: "hmac-sha-256-128",
-    3: "hmac-sha-256-128+hkdf-sha256",
-}
+ALGORITHM_NAMES: Final = {number: known.name for number, known in ALGORITHMS.items()}
 """By Algorithm-ID (RFC 9301, 12.5); the words of the configuration."""
 
 

@@ -55,6 +55,9 @@ ALGORITHMS: Final[dict[int, Algorithm]] = {
 }
 """By Algorithm ID. 0, which authenticates nothing, is not among them."""
 
+ALGORITHM_IDS: Final = {algorithm.name: number for number, algorithm in ALGORITHMS.items()}
+"""By name, as the configuration has it."""
+
 
 MacFunction = Callable[[bytes], bytes]
 

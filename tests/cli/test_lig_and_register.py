@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mapsys.cli.credentials import ALGORITHM_IDS
 from mapsys.cli.main import cli
 from mapsys.cli.output import FORMATS
 from mapsys.eid import EidPrefix
+from mapsys.wire.auth import ALGORITHM_IDS
 from tests.cli.conftest import COMMAND_SECONDS, Run
 from tests.http.node import SECRET, Node
 

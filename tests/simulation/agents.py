@@ -9,6 +9,7 @@ from typing import Any
 
 from mapsys.core.effects import Endpoint
 from mapsys.wire.auth import Key
+from mapsys.wire.errors import WireError
 from mapsys.wire.map_notify import MapNotify
 from mapsys.wire.message import decode
 from mapsys.wire.records import EidRecord
@@ -104,7 +105,7 @@ class Xtr:
         """Take in a datagram; what it answers, if anything."""
         try:
             message = decode(data)
-        except Exception:
+        except WireError:  # damaged on the way: an xTR drops what it cannot read
             return None
         if not isinstance(message, MapNotify) or not self.etr.key.verify(data):
             return None
