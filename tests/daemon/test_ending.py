@@ -85,18 +85,26 @@ def test_datagrams_wait_in_the_service_managers_socket(node: Node) -> None:
             site.registers("198.18.1.0/24")
 
 
+# In the process that is begun: in this one, descriptor 3 is somebody else's.
+_AS_SERVICE_MANAGER = """\
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 def _launch_with(node: Node, held: socket.socket) -> None:
     """Start it as a service manager does that opened its socket."""
     log = node.folder / f"log-held-{len(list(node.folder.iterdir()))}"
     node._log = log
     command = [sys.executable, "-m", "mapsys.cli.main", "run", "-c", str(node.config)]
-    passed = os.dup2(held.fileno(), 3) if held.fileno() != 3 else 3
     with log.open("wb") as out:
         node.process = subprocess.Popen(
-            ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *command],
+            [sys.executable, "-c", _AS_SERVICE_MANAGER, str(held.fileno()), *command],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            pass_fds=(passed,),
+            pass_fds=(held.fileno(),),
             env={**os.environ, "LISTEN_FDS": "1"},
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from mapsys.cli.main import cli
 from tests.daemon.node import SECRET as SITE_SECRET
@@ -22,13 +21,16 @@ def moves(agent: Xtr, to: bytes, host: str = "198.18.1.7/32") -> None:
     assert agent.hears() is not None, "no Map-Notify"
 
 
+def asked(node: Node) -> Result:
+    return CliRunner().invoke(cli, ["status", "--state", str(node.state), "-o", "json"])
+
+
 def status(node: Node) -> str:
-    result = CliRunner().invoke(cli, ["status", "--state", str(node.state), "-o", "json"])
+    result = asked(node)
     assert result.exit_code in (0, 1), result.output
     return result.output
 
 
-@pytest.mark.slow
 def test_moves_are_told_though_the_process_is_killed_and_until_a_reload_ends_it(node: Node) -> None:
     key = node.folder / "hook.key"
     key.write_text(SECRET)
@@ -38,6 +40,7 @@ def test_moves_are_told_though_the_process_is_killed_and_until_a_reload_ends_it(
         hook = f"hooks: [{{on: [arrival], url: '{receiver.url}', secret-file: hook.key}}]\n"
         node.config.write_text(without + hook)
         node.start()
+        until(lambda: asked(node).exit_code in (0, 1), node.said)
         moves(agent, FIRST)
         moves(agent, SECOND)
         until(lambda: len(receiver.taken) == 1, node.said)
@@ -50,6 +53,8 @@ def test_moves_are_told_though_the_process_is_killed_and_until_a_reload_ends_it(
         assert told["from"] == [{"xtr_id": FIRST.hex(), "address": "127.0.0.1"}]
         assert told["to"] == {"xtr_id": SECOND.hex(), "address": "127.0.0.1"}
 
+        # Killed before it has noted that this one is told, it would tell it again.
+        until(lambda: '"delivered": 1' in status(node), lambda: status(node))
         os.kill(node.child_pid("hooks"), signal.SIGKILL)
         moves(agent, THIRD)
         until(lambda: len(receiver.taken) == 2, node.said)
