@@ -13,6 +13,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import secrets
+import signal
 from collections import defaultdict
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -180,6 +181,9 @@ class RunReport:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell's background job ignores it, and so would every process of a test.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     selection = Selection()
     config.pluginmanager.register(selection, "mapsys-selection")
     if hasattr(config, "workerinput"):

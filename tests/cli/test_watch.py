@@ -50,8 +50,7 @@ def test_whatever_shows_state_can_be_watched() -> None:
 
 
 def started(node: Node, *arguments: str) -> subprocess.Popen[str]:
-    # What a shell starts in the background ignores SIGINT, and so does all that it starts.
-    command = ["env", "--default-signal=INT", sys.executable, "-m", "mapsys.cli.main"]
+    command = [sys.executable, "-m", "mapsys.cli.main"]
     return subprocess.Popen(
         [*command, *arguments, "--state", str(node.state)],
         stdout=subprocess.PIPE,

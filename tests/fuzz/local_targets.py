@@ -100,11 +100,9 @@ def _journal(octets: bytes) -> None:
         connection.executescript(STATE_SCHEMA)
         tables = StateTables(connection)
         tables.fold([Row(1, 0.0, 0.0, 0.0, framed)])
-        for packed in tables.read():
-            assert packed is not None, "what was folded comes back damaged"
-            log.append(packed)
-    again = PureStore()
-    again.apply(log.take(), 0.0)
+        again = PureStore()
+        for sealed in tables.read():
+            assert again.apply_sealed(sealed, 0.0) == 0, "what was folded comes back damaged"
     assert again.scan(None, 1_000) == held, "folded, the journal makes another store"
 
 
