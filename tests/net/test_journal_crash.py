@@ -16,17 +16,18 @@ ROUNDS = 10
 START_SECONDS = 60.0
 
 
-def start(module: str, folder: Path) -> subprocess.Popen[str]:
+def start(module: str, folder: Path) -> subprocess.Popen[bytes]:
+    """Its output is not buffered here: ``communicate`` would leave out what a buffer holds."""
     return subprocess.Popen(
         [sys.executable, "-m", module, str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        bufsize=0,
         cwd=Path(__file__).parents[2],
     )
 
 
-def kill(process: subprocess.Popen[str]) -> tuple[str, str]:
+def kill(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     process.send_signal(signal.SIGKILL)
     return process.communicate(timeout=START_SECONDS)
 
@@ -44,7 +45,7 @@ def test_a_killed_writer_loses_nothing_that_it_reported(scratch: Path) -> None:
         if folder_process is not None:
             kill(folder_process)
         output, errors = kill(writer)
-        lines = (first + output).split("\n")[:-1]  # what follows the last newline is cut off
+        lines = (first + output).split(b"\n")[:-1]  # what follows the last newline is cut off
         assert lines, errors
         reported = int(lines[-1])
         with run(folder, wall=time.time()) as after:
