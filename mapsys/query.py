@@ -7,8 +7,6 @@ what a daemon has to offer (``QuerySource``).
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -23,7 +21,8 @@ from mapsys.query_frames import (
     write_frame,
 )
 from mapsys.query_pages import QuerySource, answer
-from mapsys.query_rows import Answer, Declined, Question
+from mapsys.query_rows import STARTING, Answer, Declined, Question
+from mapsys.unix_listener import unix_listener
 
 __all__ = ["SOCKET_NAME", "QueryServer", "QuerySource", "serve"]
 
@@ -38,10 +37,13 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
 class QueryServer:
-    """A listening query socket. Made by :func:`serve`."""
+    """A listening query socket. Made by :func:`serve`.
 
-    def __init__(self, source: QuerySource) -> None:
-        self._source = source
+    source: who is asked; None while there is nobody yet, and every question is declined.
+    """
+
+    def __init__(self, source: QuerySource | None) -> None:
+        self.source = source
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -51,16 +53,7 @@ class QueryServer:
 
         Raises OSError, with a sentence where the path is too long for a socket.
         """
-        path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        umask = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-        except OSError as error:
-            listener.close()
-            raise OSError(error.errno, f"cannot listen at {path}: {error}") from error
-        finally:
-            os.umask(umask)
+        listener = unix_listener(path)
         self._path = path
         self._server = await asyncio.start_unix_server(self._connected, sock=listener)
 
@@ -92,10 +85,10 @@ class QueryServer:
         # A peer that breaks the framing cannot be answered: it is cut off.
         with suppress(FrameError, ConnectionError):
             while (body := await read_frame(reader, QUESTION_OCTETS_LIMIT)) is not None:
-                await write_frame(writer, await answered(body, self._source))
+                await write_frame(writer, await answered(body, self.source))
 
 
-async def answered(body: bytes, source: QuerySource) -> bytes:
+async def answered(body: bytes, source: QuerySource | None) -> bytes:
     """The body of the frame that answers one, whatever its octets; nothing is raised."""
     reply = _ENCODER.encode(await _answer(body, source))
     if len(reply) <= ANSWER_OCTETS_LIMIT:
@@ -105,14 +98,16 @@ async def answered(body: bytes, source: QuerySource) -> bytes:
     )
 
 
-async def _answer(body: bytes, source: QuerySource) -> Answer:
+async def _answer(body: bytes, source: QuerySource | None) -> Answer:
+    if source is None:
+        return Declined(STARTING, "the daemon is starting: its state is not loaded yet")
     try:
         return await answer(_DECODER.decode(body), source)
     except (msgspec.DecodeError, ValueError) as error:
         return Declined("malformed-question", str(error))
 
 
-async def serve(path: Path, source: QuerySource) -> QueryServer:
+async def serve(path: Path, source: QuerySource | None) -> QueryServer:
     """Answer questions at a Unix socket until the server is closed. Raises OSError."""
     server = QueryServer(source)
     await server.start(path)

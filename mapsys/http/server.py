@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from mapsys.http.limits import HEADER_SECONDS, ConnectionLimits
 from mapsys.http.tls import tls_context
 from mapsys.query import SOCKET_NAME as QUERY_SOCKET_NAME
 from mapsys.query_client import QueryClient
+from mapsys.unix_listener import unix_listener
 
 KEEPALIVE_SECONDS: Final = 15.0
 SHUTDOWN_SECONDS: Final = 2.0
@@ -55,7 +55,7 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         path = self._state / SOCKET_NAME
         self._servers.append(
-            await loop.create_unix_server(limits.connection, sock=_unix_listener(path))
+            await loop.create_unix_server(limits.connection, sock=unix_listener(path))
         )
         own = [(*address, context) for address in listen]
         if self._access.metrics is not None:
@@ -93,17 +93,3 @@ class HttpServer:
         await self._runner.cleanup()
         await self._client.close()
         (self._state / SOCKET_NAME).unlink(missing_ok=True)
-
-
-def _unix_listener(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    umask = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    except OSError as error:
-        listener.close()
-        raise OSError(error.errno, f"cannot listen at {path}: {error}") from error
-    finally:
-        os.umask(umask)
-    return listener

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
-import socket
 import stat
-from typing import Any, NamedTuple
+from typing import Any
 
 from mapsys.wire.auth import Key
 from tests.daemon.node import PATIENCE_SECONDS, Node, until, xtr
+from tests.http import unix_client
+from tests.http.unix_client import Answer
 
 CANARY = "canary-7c1f-the-secret-of-a-customer"
 NEXT_CANARY = "canary-93aa-the-next-secret-of-a-customer"
@@ -23,38 +23,8 @@ SITE = {
 }
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    text: str
-
-    @property
-    def tag(self) -> str:
-        return self.headers["ETag"]
-
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-    @property
-    def problem(self) -> str:
-        return str(self.json()["type"]).rpartition("/")[2]
-
-
 def ask(node: Node, method: str, path: str, body: object = None, **headers: str) -> Answer:
-    """One request over the Unix socket."""
-    connection = http.client.HTTPConnection("localhost", timeout=30)
-    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.sock.settimeout(30)
-    connection.sock.connect(str(node.state / "http.sock"))
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    if body is not None:
-        named.setdefault("Content-Type", "application/json")
-    text = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
-    connection.request(method, path, text, named)
-    answered = connection.getresponse()
-    found = Answer(answered.status, answered.headers, answered.read().decode())
-    connection.close()
-    return found
+    return unix_client.ask(node.state, method, path, body, **headers)
 
 
 def started(node: Node) -> None:
