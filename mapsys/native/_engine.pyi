@@ -116,7 +116,7 @@ class NativeBudgets:
     def register(self, site: int, per_second: float, burst: float, now: float) -> bool: ...
     def prove(self, host: int, now: float) -> None: ...
 
-# datapath.pxi
+# batches.pxi
 
 Leaving = tuple[str, bytes, int, int, bytes | None]
 """How a message leaves: host, the same packed, port, socket's number, packed source or None."""
