@@ -31,8 +31,10 @@ IMPURE = frozenset(
 )
 """Clocks, sockets, files, randomness, logging."""
 
-MAY_KNOW_ALT = ("mapsys/daemon", "mapsys/config/")
-"""The composition root and the configuration, which has the section's reader."""
+MAY_KNOW_ALT = ("mapsys/daemon", "mapsys/config/", "mapsys/xtr/devices", "mapsys/lab/")
+"""The composition root; the configuration, which has the section's reader; what makes TUN
+devices and namespaces as the ALT does; and the laboratory, which runs all of it.
+"""
 
 
 @cache

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from mapsys.lab.errors import CheckFailed, LabError
+from mapsys.lab.leftovers import reap
 from tests.alt.lab import check_large, checks, checks_instances, checks_traces
-from tests.alt.lab.errors import CheckFailed, LabError
-from tests.alt.lab.leftovers import reap
 from tests.alt.lab.pilot import pilot
 from tests.alt.lab.report import Row, run_checks
 

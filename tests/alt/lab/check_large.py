@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from tests.alt.lab.lab import Lab, running
+from mapsys.lab.lab import Lab, running
+from mapsys.lab.topology import load
+from mapsys.lab.waiting import wait_for
 from tests.alt.lab.report import Check
-from tests.alt.lab.topology import load
-from tests.alt.lab.waiting import wait_for
 
 TOPOLOGY: Final = "large.yaml"
 PREFIXES: Final = 100_000

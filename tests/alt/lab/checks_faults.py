@@ -12,12 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from mapsys.lab.errors import CheckFailed
+from mapsys.lab.network import pids_in
+from mapsys.lab.waiting import wait_for
 from tests.alt.lab.checks_forwarding import way_of
-from tests.alt.lab.errors import CheckFailed
-from tests.alt.lab.network import pids_in
 from tests.alt.lab.pilot import Pilot
 from tests.alt.lab.report import Check
-from tests.alt.lab.waiting import wait_for
 
 _BACKUP: Final = "198.18.32.0/19"
 """ripe's block, which arin stands in for."""

@@ -6,14 +6,14 @@ from collections import Counter
 from typing import Final
 
 from mapsys.eid import EidPrefix
+from mapsys.lab.capture import Hop
+from mapsys.lab.errors import CheckFailed
+from mapsys.lab.itr import Asked
+from mapsys.lab.lab import ITR_RLOC
+from mapsys.lab.waiting import wait_for
 from mapsys.wire.records import Action
-from tests.alt.lab.capture import Hop
-from tests.alt.lab.errors import CheckFailed
-from tests.alt.lab.itr import Asked
-from tests.alt.lab.lab import ITR_RLOC
 from tests.alt.lab.pilot import REGIONS, Pilot
 from tests.alt.lab.report import Check
-from tests.alt.lab.waiting import wait_for
 
 _SITES: Final = ("198.18.2.9", "198.18.3.17", "198.18.33.7", "198.18.34.70")
 _SILENCE_SECONDS: Final = 1.0

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tests.alt.lab.errors import CheckFailed
-from tests.alt.lab.itr import locators
-from tests.alt.lab.lab import Lab, running
+from mapsys.lab.errors import CheckFailed
+from mapsys.lab.itr import locators
+from mapsys.lab.lab import Lab, running
+from mapsys.lab.topology import load
+from mapsys.lab.waiting import wait_for
 from tests.alt.lab.report import Check
-from tests.alt.lab.topology import load
-from tests.alt.lab.waiting import wait_for
 
 TOPOLOGY: Final = "two-instances.yaml"
 EID: Final = "198.18.2.9"

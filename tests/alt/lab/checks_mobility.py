@@ -6,10 +6,10 @@ import time
 from functools import partial
 from typing import Final
 
+from mapsys.lab.errors import CheckFailed
+from mapsys.lab.etrs import SiteEtr
+from mapsys.lab.itr import locators
 from tests.alt.lab.checks_routing import quiet_since
-from tests.alt.lab.errors import CheckFailed
-from tests.alt.lab.etrs import SiteEtr
-from tests.alt.lab.itr import locators
 from tests.alt.lab.pilot import Pilot
 from tests.alt.lab.report import Check
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from tests.alt.lab.errors import CheckFailed
+from mapsys.lab.errors import CheckFailed
+from mapsys.lab.waiting import wait_for
 from tests.alt.lab.pilot import ALT_SITE, Pilot
 from tests.alt.lab.report import Check
-from tests.alt.lab.waiting import wait_for
 
 _SETTLE_SECONDS: Final = 1.0
 """After a change: many times what an UPDATE would take to follow it."""

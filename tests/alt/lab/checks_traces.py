@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.alt.lab.errors import CheckFailed
-from tests.alt.lab.lab import Lab
+from mapsys.lab.errors import CheckFailed
+from mapsys.lab.lab import Lab
 from tests.alt.lab.report import Check
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from mapsys.eid import EidPrefix
-from tests.alt.lab.errors import CheckFailed
-from tests.alt.lab.etrs import AltEtr
-from tests.alt.lab.itr import Asked, locators
-from tests.alt.lab.lab import Lab, running
-from tests.alt.lab.programs import ask, program
-from tests.alt.lab.topology import Site, load
-from tests.alt.lab.waiting import wait_for
+from mapsys.lab.errors import CheckFailed
+from mapsys.lab.etrs import AltEtr
+from mapsys.lab.itr import Asked, locators
+from mapsys.lab.lab import Lab, running
+from mapsys.lab.programs import ask, program
+from mapsys.lab.topology import Site, load
+from mapsys.lab.waiting import wait_for
 
 TOPOLOGY: Final = "topology.yaml"
 ALT_SITE: Final = "198.18.1.0/24"

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterable
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from tests.alt.lab.errors import CheckFailed, LabError
+from mapsys.lab.errors import CheckFailed, LabError
 
 L = TypeVar("L")
 

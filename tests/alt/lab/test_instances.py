@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from mapsys.lab.lab import Lab
 from tests.alt.lab import checks_instances, checks_traces
-from tests.alt.lab.lab import Lab
 from tests.alt.lab.report import Check
 
 pytestmark = [pytest.mark.netns, pytest.mark.ability("tun"), pytest.mark.ability("raw-gre")]

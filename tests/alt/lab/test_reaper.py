@@ -7,16 +7,16 @@ import sys
 
 import pytest
 
-from tests.alt.lab.leftovers import folder_of, namespaces, processes, reap
+from mapsys.lab.leftovers import folder_of, namespaces, processes, reap
 
 pytestmark = [pytest.mark.netns, pytest.mark.ability("tun"), pytest.mark.ability("raw-gre")]
 
 _LAB = """
 import sys, time
-from tests.alt.lab.foreign import Bird
-from tests.alt.lab.lab import Lab
-from tests.alt.lab.programs import ask
-from tests.alt.lab.topology import load
+from mapsys.lab.foreign import Bird
+from mapsys.lab.lab import Lab
+from mapsys.lab.programs import ask
+from mapsys.lab.topology import load
 
 lab = Lab(load("large.yaml"))
 lab.folder.mkdir(mode=0o711)

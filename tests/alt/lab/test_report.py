@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.alt.lab.errors import CheckFailed, LabError
+from mapsys.lab.errors import CheckFailed, LabError
 from tests.alt.lab.report import Check, Row, run_checks
 
 

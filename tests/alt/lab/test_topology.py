@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from mapsys.config.load import load as load_config
-from tests.alt.lab import own_config, topology
-from tests.alt.lab.topology import FOLDER, End, Node
+from mapsys.lab import own_config, topology
+from mapsys.lab.topology import FOLDER, End, Node
 
 FILES = ("topology.yaml", "two-instances.yaml", "large.yaml")
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import IO, Final
 
-from tests.alt.lab.errors import LabError
+from mapsys.lab.errors import LabError
 
 PACKAGES: Final = {
     "bird": "bird2",

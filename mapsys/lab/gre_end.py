@@ -1,4 +1,4 @@
-"""Ends the tunnels of a foreign node: ``python -m tests.alt.lab.gre_end OVERLAY FORWARDS SPECS``.
+"""Ends the tunnels of a foreign node: ``python -m mapsys.lab.gre_end OVERLAY FORWARDS SPECS``.
 
 The node's own program then runs in the overlay. FORWARDS: 1 lets its kernel forward.
 SPECS: a JSON list of TunnelSpec fields. Prints one line when all tunnels are up, and

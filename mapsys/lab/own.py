@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from mapsys.cli.api import api
-from tests.alt.lab import own_config
-from tests.alt.lab.errors import CheckFailed, LabError
-from tests.alt.lab.network import Network, pids_in
-from tests.alt.lab.programs import Running
-from tests.alt.lab.topology import Node, Topology
-from tests.alt.lab.waiting import wait_for
+from mapsys.lab import own_config
+from mapsys.lab.errors import CheckFailed, LabError
+from mapsys.lab.network import Network, pids_in
+from mapsys.lab.programs import Running
+from mapsys.lab.topology import Node, Topology
+from mapsys.lab.waiting import wait_for
 
 
 class OwnNode:

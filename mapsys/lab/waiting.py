@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tests.alt.lab.errors import CheckFailed
+from mapsys.lab.errors import CheckFailed
 
 PATIENCE_SECONDS: Final = 60.0
 """Far more than anything here takes; only a failure waits that long."""

@@ -11,15 +11,15 @@ from typing import Final, NamedTuple
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix
 from mapsys.etr import Etr, EtrConfig, EtrEffect, RequestAnswered, Transmit
+from mapsys.lab.errors import CheckFailed
+from mapsys.lab.network import socket_in
+from mapsys.lab.own_config import KEY_ID, VISITOR_KEY_ID, secret
+from mapsys.lab.topology import Site
+from mapsys.lab.waiting import PATIENCE_SECONDS, wait_for
 from mapsys.wire.address import ip_address
 from mapsys.wire.auth import Key
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.records import EidRecord, RlocRecord
-from tests.alt.lab.errors import CheckFailed
-from tests.alt.lab.network import socket_in
-from tests.alt.lab.own_config import KEY_ID, VISITOR_KEY_ID, secret
-from tests.alt.lab.topology import Site
-from tests.alt.lab.waiting import PATIENCE_SECONDS, wait_for
 
 CONTROL_PORT: Final = 4342
 _HMAC_SHA_256_128: Final = 2

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from tests.alt.lab.topology import End, Node, Site, Topology
+from mapsys.lab.topology import End, Node, Site, Topology
 
 KEY_ID: Final = 1
 VISITOR_KEY_ID: Final = 2

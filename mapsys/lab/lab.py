@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.alt.lab.capture import Capture
-from tests.alt.lab.etrs import SiteEtr
-from tests.alt.lab.foreign import KINDS, Bird, ForeignNode, Frr, GoBgp
-from tests.alt.lab.itr import Itr
-from tests.alt.lab.leftovers import folder_of, reap
-from tests.alt.lab.network import Network
-from tests.alt.lab.own import OwnNode
-from tests.alt.lab.topology import Topology
-from tests.alt.lab.waiting import wait_for
+from mapsys.lab.capture import Capture
+from mapsys.lab.etrs import SiteEtr
+from mapsys.lab.foreign import KINDS, Bird, ForeignNode, Frr, GoBgp
+from mapsys.lab.itr import Itr
+from mapsys.lab.leftovers import folder_of, reap
+from mapsys.lab.network import Network
+from mapsys.lab.own import OwnNode
+from mapsys.lab.topology import Topology
+from mapsys.lab.waiting import wait_for
 
 ITR_RLOC: Final = "192.0.2.41"
 

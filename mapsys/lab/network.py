@@ -12,9 +12,9 @@ from typing import Final
 
 from alt.netns import inside, make_overlay, overlay_name
 from alt.tunnel.base import TunnelError
-from tests.alt.lab import leftovers
-from tests.alt.lab.errors import LabError
-from tests.alt.lab.programs import program
+from mapsys.lab import leftovers
+from mapsys.lab.errors import LabError
+from mapsys.lab.programs import program
 
 BRIDGE: Final = "br0"
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from alt.tunnel.base import TunnelSpec
-from tests.alt.lab.errors import LabError
-from tests.alt.lab.network import Network
-from tests.alt.lab.programs import Running, ask, program
-from tests.alt.lab.topology import FOLDER, Node, Topology
-from tests.alt.lab.waiting import wait_for
+from mapsys.lab.errors import LabError
+from mapsys.lab.network import Network
+from mapsys.lab.programs import Running, ask, program
+from mapsys.lab.topology import FOLDER, Node, Topology
+from mapsys.lab.waiting import wait_for
 
 
 class ForeignNode(ABC):
@@ -46,7 +46,7 @@ class ForeignNode(ABC):
         self._gre = Running(
             self.underlay,
             [
-                *(sys.executable, "-m", "tests.alt.lab.gre_end", self.overlay),
+                *(sys.executable, "-m", "mapsys.lab.gre_end", self.overlay),
                 str(int(self.forwards)),
                 json.dumps([asdict(spec) for spec in specs]),
             ],

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from alt.netns import overlay_owner, remove_overlay
-from tests.alt.lab.errors import LabError
+from mapsys.lab.errors import LabError
 
 TAG_VARIABLE: Final = "MAPSYS_LAB"
 TAG_PREFIX: Final = "mapsys-lab"

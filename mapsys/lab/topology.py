@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 import yaml
 
-FOLDER: Final = Path(__file__).resolve().parents[3] / "deploy" / "lab-alt"
+FOLDER: Final = Path(__file__).resolve().parents[2] / "deploy" / "lab-alt"
 """Topologies, and the configurations of the foreign nodes in them."""
 
 Role = Literal["parent", "backup", "child", "peer", "sibling"]

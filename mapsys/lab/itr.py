@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix
+from mapsys.lab.network import socket_in
 from mapsys.lig import Answer, Lig, Question
 from mapsys.record_view import address_text
 from mapsys.wire.records import Action
-from tests.alt.lab.network import socket_in
 
 CONTROL_PORT: Final = 4342
 

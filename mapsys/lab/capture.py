@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.alt.lab.errors import LabError
-from tests.alt.lab.network import BRIDGE, Network
-from tests.alt.lab.programs import Running, program
-from tests.alt.lab.waiting import wait_for
+from mapsys.lab.errors import LabError
+from mapsys.lab.network import BRIDGE, Network
+from mapsys.lab.programs import Running, program
+from mapsys.lab.waiting import wait_for
 
 TSHARK_SECONDS = 120.0
 
