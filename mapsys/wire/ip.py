@@ -83,7 +83,7 @@ def _parse_ipv4(packet: bytes) -> tuple[InnerHeader, bytes]:
     if header_octets > _IPV4_HEAD.size:
         raise IpOptions(f"{header_octets - _IPV4_HEAD.size} octets of IPv4 options")
     _require_length(packet, total_length)
-    if _sum(packet[: _IPV4_HEAD.size]):
+    if ones_complement_sum(packet[: _IPV4_HEAD.size]):
         raise BadChecksum("IPv4 header")
     if fragment & _IPV4_FRAGMENT_BITS:
         raise IpFragment("an IPv4 fragment")
@@ -147,7 +147,7 @@ def _udp_fields(segment: bytes) -> tuple[int, int, int]:
     return source_port, destination_port, checksum
 
 
-def _sum(octets: bytes) -> int:
+def ones_complement_sum(octets: bytes) -> int:
     """The ones' complement sum of 16-bit words, 0 where a checksum inside it is right.
 
     Since 2**16 is 1 modulo 0xffff, it is the remainder of the octets as one number.
@@ -159,7 +159,9 @@ def _sum(octets: bytes) -> int:
 
 def _udp_sum(source: bytes, destination: bytes, segment: bytes) -> int:
     """The sum over a segment and its pseudo-header, equal for both versions of IP."""
-    return _sum(source + destination + _PSEUDO_TAIL.pack(_UDP, len(segment)) + segment)
+    return ones_complement_sum(
+        source + destination + _PSEUDO_TAIL.pack(_UDP, len(segment)) + segment
+    )
 
 
 def build_ip_udp(
@@ -198,5 +200,7 @@ def build_ip_udp(
         return head + segment
     fields = (0x45, 0, _IPV4_HEAD.size + length, 0, 0, hop_limit, _UDP)
     head = _IPV4_HEAD.pack(*fields, 0, source_ip.packed, destination_ip.packed)
-    head = _IPV4_HEAD.pack(*fields, -_sum(head) % 0xFFFF, source_ip.packed, destination_ip.packed)
+    head = _IPV4_HEAD.pack(
+        *fields, -ones_complement_sum(head) % 0xFFFF, source_ip.packed, destination_ip.packed
+    )
     return head + segment
