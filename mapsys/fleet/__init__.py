@@ -1,0 +1,1 @@
+"""Several nodes, one truth: registrations shared through an engine; see docs/fleet.md."""
