@@ -238,7 +238,7 @@ def _pack(change: Change) -> bytes:
         case Settle(eid):
             return b"d" + eid.pack()
         case RecordHistory(number, eid, facts):
-            return b"m" + _RECORD_HISTORY.pack(number, len(facts)) + eid.pack() + facts
+            return pack_history(number, eid.pack() + facts, len(facts))
         case DropHistory(number):
             return b"g" + _DROP_HISTORY.pack(number)
 
@@ -260,6 +260,14 @@ def pack_supersede(digest: bytes, until: float) -> bytes:
     if len(digest) != DIGEST_OCTETS:
         raise ValueError(f"a digest of {len(digest)} octets; it has {DIGEST_OCTETS}")
     return b"s" + _SUPERSEDE.pack(digest, until)
+
+
+def pack_history(number: int, prefix_and_facts: bytes, facts_octets: int) -> bytes:
+    """A RecordHistory as octets, likewise; the EID-Prefix is packed already.
+
+    Raises struct.error where there are more facts than 65,535 octets.
+    """
+    return b"m" + _RECORD_HISTORY.pack(number, facts_octets) + prefix_and_facts
 
 
 def sealed(packed: bytes) -> bytes:

@@ -14,7 +14,7 @@ from itertools import compress
 from typing import Final, NamedTuple
 
 from mapsys.arena import Arena
-from mapsys.change_log import Change, DropHistory, RecordHistory, pack
+from mapsys.change_log import Change, DropHistory, RecordHistory, pack, pack_history
 from mapsys.eid import EidPrefix
 from mapsys.table import PrefixTable
 
@@ -60,26 +60,28 @@ class HistoryRows:
     def __len__(self) -> int:
         return self._size
 
-    def add(self, eid: EidPrefix, facts: bytes) -> None:
-        """Record what happened to an EID-Prefix now.
+    def add(self, eid: EidPrefix, facts: bytes) -> bool:
+        """Record what happened to an EID-Prefix now; whether it has older rows, too.
 
         facts: at most 65,535 octets, else ValueError.
         """
-        change = RecordHistory(self._last + 1, eid, facts)
-        packed = pack(change)
-        self._add(change)
+        row = eid.pack() + facts
+        try:
+            packed = pack_history(self._last + 1, row, len(facts))
+        except struct.error as error:
+            raise ValueError(f"a change does not fit the log: {error}") from None
+        has_older = self._add(self._last + 1, eid, row)
         self._log(packed)
+        return has_older
 
-    def _add(self, change: RecordHistory) -> None:
-        number, eid, facts = change
-        if number <= self._last:
-            return
-        before = self._newest.get(eid) or 0
+    def _add(self, number: int, eid: EidPrefix, row: bytes) -> bool:
+        """row: the packed EID-Prefix, and the facts."""
+        before = self._newest.exchange(eid, number) or 0
         self._numbers.append(number)
-        self._cells.append(self._arena.hold(_BEFORE.pack(before) + eid.pack() + facts))
-        self._newest.put(eid, number)
+        self._cells.append(self._arena.hold(_BEFORE.pack(before) + row))
         self._size += 1
         self._last = number
+        return before != 0
 
     def drop(self, number: int) -> None:
         """Forget one row."""
@@ -146,7 +148,9 @@ class HistoryRows:
     def apply(self, change: Change) -> None:
         """Read a change back; ones about other things are left alone."""
         if isinstance(change, RecordHistory):
-            self._add(change)
+            number, eid, facts = change
+            if number > self._last:
+                self._add(number, eid, eid.pack() + facts)
         elif isinstance(change, DropHistory):
             self._drop(change.number)
 

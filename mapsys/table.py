@@ -52,12 +52,19 @@ class PrefixTable(Generic[V]):
 
     def put(self, eid: EidPrefix, value: V) -> None:
         """Hold a value for exactly this prefix, in place of the one before."""
-        number = _plane_number(eid)
+        self.exchange(eid, value)
+
+    def exchange(self, eid: EidPrefix, value: V) -> V | None:
+        """The same; returns the one before, None: there was none."""
+        instance_id, family, network, length = eid
+        number = instance_id << _FAMILY_BITS | family
         plane = self._planes.get(number)
         if plane is None:
-            plane = self._planes[number] = _Plane(eid.instance_id, eid.family, self._new_values)
+            plane = self._planes[number] = _Plane(instance_id, family, self._new_values)
             insort(self._order, number)
-        self._size += plane.put(plane.key(eid.network, eid.length), value)
+        before = plane.put(plane.key(network, length), value)
+        self._size += before is None
+        return before
 
     def add(self, instance_id: int, family: int, network: int, length: int, value: V) -> bool:
         """The same for a prefix that is not there, in parts and in range. False: it is there."""
@@ -244,16 +251,16 @@ class _Plane(Generic[V]):
             return None
         return block, bisect_right(self.keys[block], key) - 1
 
-    def put(self, key: int, value: V) -> int:
-        """Returns how many keys came in: 1, or 0 where the key was there."""
+    def put(self, key: int, value: V) -> V | None:
+        """Returns the value before; None where the key is new."""
         if not self.keys:
             self._insert_block(0, self._new_keys(), self._new_values())
         block = max(bisect_right(self.firsts, key) - 1, 0)
         keys, values = self.keys[block], self.values[block]
         index = bisect_left(keys, key)
         if index < len(keys) and keys[index] == key:
-            values[index] = value
-            return 0
+            before, values[index] = values[index], value
+            return before
         keys.insert(index, key)
         values.insert(index, value)
         self.firsts[block] = keys[0]
@@ -264,7 +271,7 @@ class _Plane(Generic[V]):
             del keys[middle:], values[middle:]
         self._count(key & self.length_mask, 1)
         self.version += 1
-        return 1
+        return None
 
     def add(self, key: int, value: V) -> bool:
         """Put a new key; quick where keys come in order. False: it is there."""
@@ -275,7 +282,7 @@ class _Plane(Generic[V]):
             self._count(key & self.length_mask, 1)
             self.version += 1
             return True
-        return self.exact(key) is None and self.put(key, value) == 1
+        return self.exact(key) is None and self.put(key, value) is None
 
     def _insert_block(
         self, block: int, keys: MutableSequence[int], values: MutableSequence[V]

@@ -102,10 +102,10 @@ class Details(NamedTuple):
                     self.first_registered,
                 ),
                 self.site_id,
-                _packed_host(self.source.host),
+                packed_host(self.source.host),
                 self.local.port.to_bytes(2, "big"),
-                _packed_host(self.local.host),
-                *map(_packed_host, self.relayed or ()),
+                packed_host(self.local.host),
+                *map(packed_host, self.relayed or ()),
                 name,
             )
         )
@@ -161,7 +161,8 @@ def site_in(octets: bytes) -> str:
 
 
 @lru_cache(maxsize=HOSTS_REMEMBERED)
-def _packed_host(host: str) -> bytes:
+def packed_host(host: str) -> bytes:
+    """The octets of an address in text form, and before them how many they are."""
     packed = ipaddress.ip_address(host).packed
     return bytes((len(packed),)) + packed
 
@@ -182,7 +183,7 @@ def registrant_of(xtr_id: bytes | None, source_host: str) -> bytes:
     """Who registered: the xTR-ID, or else the source address behind a zero octet."""
     if xtr_id is not None:
         return xtr_id
-    return b"\0" + _packed_host(source_host)[1:]
+    return b"\0" + packed_host(source_host)[1:]
 
 
 def describe_registrant(registrant: bytes) -> str:

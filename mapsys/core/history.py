@@ -12,8 +12,10 @@ import struct
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from math import inf
 from typing import Final, NamedTuple
 
+from mapsys.core.details import packed_host
 from mapsys.eid import EidPrefix
 from mapsys.history_rows import Recorded
 from mapsys.store import Store
@@ -55,7 +57,7 @@ class Happening(StrEnum):
 _CODES: Final = tuple(Happening)
 """A code is a place in here: new ones go behind."""
 
-_NONE: Final[tuple[int | None, float | None]] = (None, None)
+_CODE_OF: Final = {what: code for code, what in enumerate(_CODES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Entry(NamedTuple):
         """Octets for the store, the EID-Prefix left out."""
         name = self.site.encode()
         movers = (self.by, *self.previous)
-        code = _CODES.index(self.what)
+        code = _CODE_OF[self.what]
         head = _HEAD.pack(self.at, code, self.key_id, self.merge_conflict, len(movers), len(name))
         return head + name + b"".join(map(_pack_mover, movers))
 
@@ -125,8 +127,8 @@ class Numbered(NamedTuple):
 
 
 def _pack_mover(mover: Mover) -> bytes:
-    host = ipaddress.ip_address(mover.host).packed
-    return bytes((len(mover.registrant), len(host))) + mover.registrant + host
+    host = packed_host(mover.host)
+    return bytes((len(mover.registrant), host[0])) + mover.registrant + host[1:]
 
 
 def _read_mover(octets: bytes, offset: int) -> tuple[Mover, int]:
@@ -154,8 +156,8 @@ class History:
         self._store = store
         self._limits = limits
         self._wall_offset = wall_offset
-        self._deadline = _NONE
-        """Which entry ends next, and when: asked for after every batch of datagrams."""
+        self._oldest: tuple[int | None, float] = None, inf
+        """The entry that ends next, and when it was: asked for with every new one."""
 
     def record(
         self,
@@ -180,10 +182,11 @@ class History:
         at = int(now + self._wall_offset)
         named = previous[:PREVIOUS_LIMIT]
         entry = Entry(eid, at, what, site, by, key_id, named, merge_conflict)
-        rows.add(eid, entry.pack())
-        for over in islice(rows.of(eid), limits.per_eid, None):
-            rows.drop(over.number)
-        self._forget(limits.entries, at)
+        if rows.add(eid, entry.pack()):
+            for over in islice(rows.of(eid), limits.per_eid, None):
+                rows.drop(over.number)
+        if len(rows) > limits.entries or self._oldest_at() + limits.retention_seconds <= at:
+            self._forget(limits.entries, at)
 
     def _is_told_late(self, eid: EidPrefix, by: Mover) -> bool:
         for recorded in self._store.history.of(eid):
@@ -217,14 +220,17 @@ class History:
         rows = self._store.history
         if self._limits is None or len(rows) > self._limits.entries:
             return 0.0 if len(rows) else None
+        ends = self._oldest_at() + self._limits.retention_seconds - self._wall_offset
+        return None if ends == inf else ends
+
+    def _oldest_at(self) -> float:
+        """When the oldest entry was; infinite where there is none."""
+        rows = self._store.history
         number = rows.oldest_number
-        if number != self._deadline[0]:
+        if number != self._oldest[0]:
             oldest = rows.oldest()
-            self._deadline = _NONE
-            if oldest is not None:
-                ends = _at(oldest) + self._limits.retention_seconds - self._wall_offset
-                self._deadline = number, ends
-        return self._deadline[1]
+            self._oldest = number, inf if oldest is None else _at(oldest)
+        return self._oldest[1]
 
     def expire(self, now: float) -> None:
         """Forget what is too old or too much, a slice at a time."""
