@@ -1,7 +1,8 @@
 """The composition root: puts the parts together, keeps them running, takes them apart in order.
 
-State folder -> store -> core -> sockets -> loop -> children; a reload swaps the
-configuration under them, and drops nothing.
+State folder -> sockets -> store -> core -> loop -> children; a reload swaps the
+configuration under them, and drops nothing. What is open before there is a store is
+``daemon_front``'s.
 """
 
 from __future__ import annotations
@@ -9,31 +10,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-import socket
 import time
-from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from alt.helper_capabilities import keep_only
 from alt.helper_client import TunnelHelper
-from mapsys import query
 from mapsys.config.model import Config
 from mapsys.config_source import ConfigSource
-from mapsys.core.effects import Endpoint
 from mapsys.core.engine import Engine
 from mapsys.daemon_alt import DaemonAlt
-from mapsys.daemon_children import Children
 from mapsys.daemon_configuration import Configuration, load_beside, settings_with
 from mapsys.daemon_ending import Ending
+from mapsys.daemon_front import Front
 from mapsys.daemon_orders import Orders
 from mapsys.daemon_reload import Reloads
 from mapsys.daemon_telling import Telling
 from mapsys.daemon_view import DaemonView
-from mapsys.engine_choice import EngineChoice, new_datapath
+from mapsys.engine_choice import EngineChoice
 from mapsys.held_configuration import Mark
-from mapsys.hooks.hand_over import require_usable_hooks
-from mapsys.http_access import require_usable
 from mapsys.net.audit import AuditTrail
 from mapsys.net.commit_queue import CommitQueue
 from mapsys.net.effect_log import EffectLog
@@ -47,7 +41,6 @@ from mapsys.net.shell import Record, Shell
 from mapsys.nonce_orders import NonceOrders
 from mapsys.provision.sites import ProvisionedSites
 from mapsys.query_events_rows import EventKind
-from mapsys.start_error import StartError, require_free_tcp
 from mapsys.store import Store
 
 SUMMARY_SECONDS: Final = 1_800.0
@@ -55,14 +48,6 @@ SUMMARY_SECONDS: Final = 1_800.0
 
 TICK_SECONDS: Final = 1.0
 """Between looks at what nothing else wakes the daemon for: held-back log lines, the watchdog."""
-
-
-def _give_up_privileges() -> None:
-    """No capability is needed once the sockets are open, and none is ever regained.
-
-    Before the first thread: a thread keeps what it was started with.
-    """
-    keep_only(frozenset())
 
 
 class Daemon:
@@ -78,10 +63,11 @@ class Daemon:
         *,
         choice: EngineChoice,
         provisioned: ProvisionedSites,
+        front: Front,
         record: Record | None = None,
         helper: TunnelHelper | None = None,
-        inherited: Mapping[Endpoint, socket.socket] | None = None,
     ) -> None:
+        """store: as it was loaded. front: open, over the same store."""
         self._source = source
         self._store = store
         self._choice = choice
@@ -99,12 +85,8 @@ class Daemon:
             may_deny=self._alt.may_deny,
             hash_key=secrets.token_bytes(32),
         )
-        self._datapath = new_datapath(
-            choice,
-            store,
-            receive_buffer_octets=config.control.receive_buffer_octets,
-            inherited=inherited,
-        )
+        self._front = front
+        self._datapath = front.datapath
         self._commits = CommitQueue(
             journal,
             self._datapath.marks,
@@ -122,7 +104,7 @@ class Daemon:
         )
         self._effect_log = EffectLog(log, LogLimit())
         self._lag = LoopLag()
-        self._children = Children(config, log)
+        self._children = front.children
         self._view = DaemonView(
             store,
             self._engine,
@@ -155,7 +137,6 @@ class Daemon:
             "journal_commit_duration_seconds": self._commits.seconds,
             "event_loop_lag_seconds": self._lag.seconds,
         }
-        self._query: query.QueryServer | None = None
         self._ending = Ending(lambda: self._configuration.current.control.lameduck_seconds)
         self._telling = Telling(
             source=source,
@@ -185,7 +166,7 @@ class Daemon:
     # Life
 
     async def start(self, mark: Mark | None = None) -> None:
-        """Open everything and serve; mark: of a configuration on trial. Raises StartError."""
+        """Serve; mark: of a configuration on trial. Raises StartError."""
         loop, config = asyncio.get_running_loop(), self._configuration.current
         loop.add_signal_handler(signal.SIGTERM, self._ending.ask)
         loop.add_signal_handler(signal.SIGINT, self._ending.now)
@@ -194,20 +175,7 @@ class Daemon:
         self._shell.subscribe(self._view.site_states.observe)
         self._shell.subscribe(self._view.events.observe)
         self._shell.subscribe(self._effect_log.observe)
-        self._configuration.listen(config)
-        require_usable_hooks(config.hooks)
-        if config.http is not None:
-            require_usable(config.http)
-            require_free_tcp(config.http.listen, "http.listen", self._source)
-            if (metrics := config.http.metrics) is not None:
-                require_free_tcp(metrics.listen, "http.metrics.listen", self._source)
-        _give_up_privileges()
-        try:
-            self._query = await query.serve(config.state / query.SOCKET_NAME, self._view)
-        except OSError as error:
-            raise StartError(
-                f"{error.strerror}; choose a state folder with a shorter path"
-            ) from error
+        self._front.answer_from(self._view)
         self._shell.carry_out(self._engine.settle(time.monotonic()))
         await self._alt.start(self._engine, self._shell, self._store)
         self._shell.start()
@@ -245,10 +213,7 @@ class Daemon:
             await self._commits.close()
         except JournalError as error:
             self._log.error(Event.JOURNAL_FAILED, problem=str(error))
-        await self._children.stop()
-        if self._query is not None:
-            await self._query.close()
-        self._datapath.close()
+        await self._front.close()
         self._effect_log.flush(float("inf"))
         if served:
             self._log.info(Event.STOPPED, registrations=len(self._store))

@@ -24,10 +24,15 @@ class Children:
             "fold", [sys.executable, "-m", "mapsys.net.fold", str(config.state)], log
         )
 
+    def start_http(self) -> None:
+        """Start the one that can say what the daemon is doing."""
+        self._http.start()
+
     def start(self) -> None:
-        """Start them all."""
+        """Start the others."""
         for child in self._wanted():
-            child.start()
+            if child is not self._http:
+                child.start()
 
     async def stop(self) -> None:
         """End them all."""
@@ -58,7 +63,7 @@ class Children:
                 self._hooks.start()
 
     def _wanted(self) -> list[Child]:
-        """All that should run; the HTTP process comes after those that it tells about."""
+        """All that should run."""
         wanted = (self._fold, self._poller, self._hooks, self._http)
         return [child for child in wanted if child is not None]
 

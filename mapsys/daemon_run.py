@@ -6,6 +6,7 @@ recording where one is wanted.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 import time
@@ -19,8 +20,9 @@ from mapsys.config_source import ConfigSource
 from mapsys.core.effects import Endpoint
 from mapsys.daemon import Daemon
 from mapsys.daemon_alt import tunnel_helper
+from mapsys.daemon_front import Front
 from mapsys.daemon_reload import configuration_at_start
-from mapsys.engine_choice import EngineChoice, choose, new_store
+from mapsys.engine_choice import EngineChoice, choose, new_datapath, new_store
 from mapsys.held_configuration import Mark
 from mapsys.net.inherited import inherited_sockets
 from mapsys.net.journal import Journal
@@ -56,18 +58,12 @@ def run(source: ConfigSource, record: Path | None = None, *, core_dumps: bool = 
     ):
         if journal.mended is not None:
             log.warning(Event.STATE_MENDED, finding=journal.mended)
-        store = new_store(choice)
-        journal.load_into(store)
-        for finding in journal.findings:
-            log.error(Event.STATE_DAMAGED, finding=finding)
-        _settle_collector()
         with _recording(record, log) as note:
             run_on_loop(
                 _serve(
                     source,
                     config,
                     journal,
-                    store,
                     log,
                     choice=choice,
                     provisioned=provisioned,
@@ -133,7 +129,6 @@ async def _serve(
     source: ConfigSource,
     config: Config,
     journal: Journal,
-    store: Store,
     log: Logger,
     *,
     choice: EngineChoice,
@@ -143,20 +138,43 @@ async def _serve(
     inherited: Mapping[Endpoint, socket.socket],
     mark: Mark | None,
 ) -> None:
-    daemon = Daemon(
-        source,
-        config,
-        journal,
+    store = new_store(choice)
+    datapath = new_datapath(
+        choice,
         store,
-        log,
-        choice=choice,
-        provisioned=provisioned,
-        record=record,
-        helper=helper,
+        receive_buffer_octets=config.control.receive_buffer_octets,
         inherited=inherited,
     )
+    front = Front(source, config, datapath, log)
+    try:
+        await front.open()
+        await _load(journal, store, log)
+        daemon = Daemon(
+            source,
+            config,
+            journal,
+            store,
+            log,
+            choice=choice,
+            provisioned=provisioned,
+            front=front,
+            record=record,
+            helper=helper,
+        )
+    except BaseException:  # being told to end, too, leaves nothing open
+        await front.close()
+        raise
     try:
         await daemon.start(mark)
         await daemon.until_told_to_stop()
     finally:
         await daemon.stop()
+
+
+async def _load(journal: Journal, store: Store, log: Logger) -> None:
+    """Read what was registered, while HTTP has its turns."""
+    for _ in journal.loading(store):
+        await asyncio.sleep(0)
+    for finding in journal.findings:
+        log.error(Event.STATE_DAMAGED, finding=finding)
+    _settle_collector()

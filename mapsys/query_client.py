@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from mapsys.query_frames import ANSWER_OCTETS_LIMIT, FrameError, read_frame, write_frame
-from mapsys.query_rows import Answer, Declined, Question
+from mapsys.query_rows import STARTING, Answer, Declined, Question
 
 ANSWER_SECONDS: Final = 10.0
 CONNECTIONS_LIMIT: Final = 8
@@ -22,7 +22,7 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
 class DaemonAway(Exception):
-    """Nobody answers at the query socket; the text names it."""
+    """Nobody answers at the query socket, or nobody yet; the text says which."""
 
 
 class QueryDeclined(Exception):
@@ -59,8 +59,13 @@ class QueryClient:
                 reply = await asyncio.wait_for(self._exchange(body), patience_seconds)
             except (OSError, FrameError, TimeoutError, msgspec.DecodeError) as error:
                 said = str(error) or type(error).__name__
-                raise DaemonAway(f"the daemon does not answer at {self._path}: {said}") from error
+                raise DaemonAway(
+                    f"the daemon does not answer at {self._path}: {said}; start it with"
+                    " 'mapsys run'"
+                ) from error
         if isinstance(reply, Declined):
+            if reply.reason == STARTING:
+                raise DaemonAway(reply.detail)
             raise QueryDeclined(reply)
         if not isinstance(reply, expected):
             raise DaemonAway(f"the daemon at {self._path} answered another question")

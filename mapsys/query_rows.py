@@ -45,6 +45,9 @@ from mapsys.query_sites_rows import KeyOrder, SiteOrder, SiteWritten
 PAGE_ROWS_LIMIT: Final = 500
 """Rows in one page at most, whatever was asked for."""
 
+STARTING: Final = "starting"
+"""Why everything is declined until the daemon has read its state."""
+
 Match = Literal["exact", "longest", "covered", "covering"]
 """How a prefix filter compares; the words are those of the store's verbs."""
 
@@ -271,8 +274,8 @@ class Declined(msgspec.Struct, frozen=True, tag="declined"):
     """No answer.
 
     reason: "malformed-question", "bad-cursor", "unknown-site", "unknown-key", "no-poller",
-    "failed", or one of those in ``query_alt`` and ``query_life``.
-    "failed", "invalid-site", or one of those in ``query_alt`` and ``provision.refused``.
+    "failed", "invalid-site", STARTING, or one of those in ``query_alt``, ``query_life``
+    and ``provision.refused``.
     faults: of an invalid site: JSON pointer, and what is wrong there.
     """
 

@@ -133,7 +133,7 @@ async def _with_problems(request: web.Request, handler: Handler) -> web.StreamRe
     except ProblemError as error:
         return problem(error.problem, error.detail, error.faults)
     except DaemonAway as away:
-        return problem(Problem.DAEMON_AWAY, f"{away}; start it with 'mapsys run'")
+        return problem(Problem.DAEMON_AWAY, str(away))
     except web.HTTPNotFound:
         return problem(
             Problem.UNKNOWN_RESOURCE, f"{request.path} is not served; see the API's documentation"

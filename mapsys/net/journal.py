@@ -12,6 +12,7 @@ So a registration that had a minute left has a minute left after a restart.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -168,22 +169,28 @@ class Journal:
         Rows that are damaged are left out and told in :attr:`findings`. Raises
         JournalError where the disk fails.
         """
+        for _ in self.loading(store):
+            pass
+
+    def loading(self, store: Store) -> Iterator[None]:
+        """``load_into`` in steps of some ten milliseconds; it is done when they are."""
         try:
-            folded = self._load_tables(store)
+            folded = yield from self._load_tables(store)
         except sqlite3.Error as error:
             raise in_words(error, self._state_path) from error
         try:
-            self._load_rows(store, folded)
+            yield from self._load_rows(store, folded)
         except sqlite3.Error as error:
             raise in_words(error, self._changes_path) from error
 
-    def _load_tables(self, store: Store) -> int:
+    def _load_tables(self, store: Store) -> Generator[None, None, int]:
         """Returns the last row that the tables hold; both are of one instant."""
         lost = 0
         self._state.execute("BEGIN")
         folded = self._folded()
         for rows in self._tables.read():
             lost += store.apply_sealed(rows, -self._service_offset)
+            yield
         self._state.execute("COMMIT")
         if lost:
             self._findings.append(
@@ -192,7 +199,7 @@ class Journal:
             )
         return folded.seq
 
-    def _load_rows(self, store: Store, folded: int) -> None:
+    def _load_rows(self, store: Store, folded: int) -> Iterator[None]:
         writer = self._writer()
         expected = folded + 1
         lost: list[int] = []
@@ -210,6 +217,7 @@ class Journal:
                 store.apply(row.octets, row.service - row.now - self._service_offset)
             except ValueError:
                 lost.append(seq)
+            yield
         if lost:
             self._findings.append(
                 f"{self._changes_path}: {len(lost)} damaged rows are left out, the first is"
