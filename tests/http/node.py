@@ -34,7 +34,7 @@ from mapsys.net.log import open_log
 from mapsys.nonce_orders import NonceOrders
 from mapsys.provision.database import SiteDatabase
 from mapsys.provision.sites import ProvisionedSites
-from mapsys.query import SOCKET_NAME, QueryServer, serve
+from mapsys.query import SOCKET_NAME, QueryServer, QuerySource, serve
 from mapsys.query_alt import AltSource
 from mapsys.query_config_rows import ConfigRow
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
@@ -232,15 +232,25 @@ class Node:
         self._loop.close()
 
     async def _run(self) -> None:
-        server: QueryServer = await serve(self.state / SOCKET_NAME, self)
+        server: QueryServer = await serve(self.state / SOCKET_NAME, self._source())
         self._loop.add_reader(self._udp, self._readable)
         self._up.set()
         await self._stop.wait()
         self._loop.remove_reader(self._udp)
         await server.close()
 
+    def _source(self) -> QuerySource | None:
+        return self
+
     def _readable(self) -> None:
         data, address = self._udp.recvfrom(65_535)
         for effect in self.receive(data, Endpoint(*address)):
             if isinstance(effect, Send):
                 self._udp.sendto(effect.data, effect.destination)
+
+
+class NodeInTheMaking(Node):
+    """One that has not read its state: its query socket is open, and nobody behind it."""
+
+    def _source(self) -> QuerySource | None:
+        return None

@@ -21,7 +21,7 @@ from mapsys.http import SOCKET_NAME
 from mapsys.http.limits import BODY_OCTETS_LIMIT, CONNECTIONS_PER_SOURCE_LIMIT
 from mapsys.http.problem import CONTENT_TYPE, Problem
 from mapsys.http.routes import ROUTES
-from tests.http.node import Node
+from tests.http.node import Node, NodeInTheMaking
 from tests.http.process import HttpProcess, http_process
 from tests.http.registered import register
 
@@ -244,6 +244,17 @@ def test_without_a_daemon_every_resource_says_so(tmp_path: Path) -> None:
         assert web.get("/readyz").status == 503
         assert web.get("/livez").status == 200
         assert b"mapsys_daemon_up 0.0" in web.get("/metrics").body
+
+
+def test_while_the_daemon_loads_its_state_every_probe_hears_so(tmp_path: Path) -> None:
+    with NodeInTheMaking(tmp_path), http_process(tmp_path) as web:
+        ready = web.get("/readyz")
+        assert ready.status == 503
+        assert ready.json()["not_ready"] == ["the daemon is starting: its state is not loaded yet"]
+        assert web.get("/livez").status == 200
+        status = web.get("/api/v1/status")
+        assert (status.status, status.json()["type"]) == (503, Problem.DAEMON_AWAY.uri)
+        assert "not loaded yet" in status.json()["detail"]
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
