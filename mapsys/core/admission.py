@@ -149,16 +149,15 @@ def claims_of(
         if relayed and record.record_ttl_minutes and not record.rlocs:
             detail = f"{eid} has no locator that others than the RTR could use"
             return refused(Refusal.NO_PUBLIC_RLOC, eid, detail)
-        problem = _locator_problem(record, site, datagram)
+        problem = locator_problem(record, site, datagram.source.host)
         if problem is not None:
             return refused(problem[0], eid, problem[1])
         claims.append(Claim(record, eid, rule))
     return claims
 
 
-def _locator_problem(
-    record: EidRecord, site: LispSite, datagram: Datagram
-) -> tuple[Refusal, str] | None:
+def locator_problem(record: EidRecord, site: LispSite, sender: str) -> tuple[Refusal, str] | None:
+    """Why a record's locators are not acceptable from an address; None where they are."""
     if len(record.rlocs) > MAX_LOCATORS:
         detail = f"{len(record.rlocs)} locators; at most {MAX_LOCATORS} are accepted"
         return Refusal.TOO_MANY_LOCATORS, detail
@@ -169,7 +168,7 @@ def _locator_problem(
         host = address.text
         if not is_unicast(host, loopback=True):
             return Refusal.RLOC_NOT_USABLE, f"{host} is no unicast address"
-        if is_loopback(host) and not is_loopback(datagram.source.host):
+        if is_loopback(host) and not is_loopback(sender):
             return Refusal.RLOC_NOT_USABLE, f"{host} is a loopback address"
         if site.rlocs is not None and not _is_inside(address, site.rlocs):
             return Refusal.RLOC_NOT_ALLOWED, f"{host} is outside the site's locators"

@@ -31,7 +31,7 @@ from mapsys.core.pubsub_access import Access, wants_subscription
 from mapsys.core.pubsub_settings import KnownXtr, PubSubSettings
 from mapsys.core.questions import LocalAddresses, Question
 from mapsys.core.reasons import Drop
-from mapsys.core.registrar import Registrar
+from mapsys.core.registrar import Elsewhere, Registrar
 from mapsys.core.relay import Relay
 from mapsys.core.relay_path import Rtr, Rtrs
 from mapsys.core.replay import mark_octets
@@ -127,6 +127,7 @@ class Engine:
         self._notifies = NotifyQueue()
         self._pubsub = PubSub(store)
         self.key_uses = KeyUses()
+        self.lives_elsewhere: Elsewhere = lambda *_: False
         self._writable = True
         self._refused_before: Counter[str] = Counter()
         self._configure(settings)
@@ -195,11 +196,11 @@ class Engine:
                 protected_only=lisp_sec.map_resolvers.policy is Policy.REQUIRED,
             ),
         )
+        self.adoption = registrar.adoption(local)
         self._settings = settings
         self._sites, self._budgets = sites, budgets
-        self._resolver = resolver
+        self._resolver, self._history = resolver, history
         self._registrar = registrar
-        self._history = history
         self._relay = Relay(rtrs, registrar, self._notifies)
         self._map_server = map_server
         self._map_resolver = MapResolver(
@@ -406,8 +407,7 @@ class Engine:
     def expire(self, now: float) -> list[Effect]:
         """Remove what has timed out and repeat what was not acknowledged, a slice at a time."""
         effects = self._notifies.due(now, EXPIRY_SLICE)
-        for eid, registrant in self._store.due(now, EXPIRY_SLICE):
-            effects.extend(self._registrar.expire(eid, registrant, now))
+        effects += self._registrar.expire_due(now, EXPIRY_SLICE, self.lives_elsewhere)
         effects.extend(self._pubsub.due(now, EXPIRY_SLICE))
         self._history.expire(now)
         return effects

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from mapsys.core.admission import MESSAGE, Authenticated, Claim, authenticate, claims_of
+from mapsys.core.adoption import Adoption
 from mapsys.core.changes import Changes, Message
 from mapsys.core.details import Details, registrant_of
 from mapsys.core.effects import (
@@ -24,6 +25,7 @@ from mapsys.core.limiter import Budgets
 from mapsys.core.more_specifics import Ceilings, Growth, MoreSpecifics
 from mapsys.core.notify import CONTROL_PORT, NotifyQueue, acknowledge
 from mapsys.core.publish import read_record
+from mapsys.core.questions import LocalAddresses
 from mapsys.core.reasons import Drop, Refusal
 from mapsys.core.recipients import recipient_of
 from mapsys.core.refresh import plan_of, refresher
@@ -45,6 +47,10 @@ from mapsys.wire.map_register import MapRegister
 from mapsys.wire.records import EidRecord
 
 _GROWING = (Kind.FIRST, Kind.JOIN, Kind.CHANGE, Kind.MOVE)
+Elsewhere = Callable[[EidPrefix, bytes, float], bool]
+"""Whether a member of a fleet has not run out although its deadline here has passed; the
+deadline has then been moved."""
+
 _UNCHANGED = (Kind.REFRESH, Kind.LATE, Kind.NOTHING)
 
 
@@ -78,6 +84,9 @@ class Registrar:
         self._notifies = notifies
         self._fresh_nonce = fresh_nonce
         self._rtrs = rtrs
+        self._history = history
+        self._lifetime_seconds = lifetime_seconds
+        self._about_to_change = about_to_change
         self.counts = MoreSpecifics(store, sites, ceilings)
         self._changes = Changes(
             store,
@@ -138,6 +147,26 @@ class Registrar:
             merging = [r for r in active if Details.unpack(r.details).merges]
             effects.extend(self._tell(merging, published, now))
         return effects
+
+    def expire_due(self, now: float, limit: int, lives_elsewhere: Elsewhere) -> list[Effect]:
+        """Remove a slice of the contributions whose deadlines have passed."""
+        effects: list[Effect] = []
+        for eid, registrant in self._store.due(now, limit):
+            if not lives_elsewhere(eid, registrant, now):
+                effects.extend(self.expire(eid, registrant, now))
+        return effects
+
+    def adoption(self, local: LocalAddresses) -> Adoption:
+        """What takes over registrations from other members of a fleet."""
+        return Adoption(
+            self._store,
+            self._sites,
+            self.counts,
+            self._history,
+            local=local,
+            lifetime_seconds=self._lifetime_seconds,
+            about_to_change=self._about_to_change,
+        )
 
     def recount(self) -> None:
         """Count the more-specifics anew, after the store was changed from elsewhere."""

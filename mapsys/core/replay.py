@@ -55,6 +55,11 @@ def mark_octets(site_name: str, key_id: int, xtr_id: bytes | None) -> bytes:
     return bytes((key_id,)) + (xtr_id or NO_XTR_ID) + site_name.encode()
 
 
+def mark_site(mark: bytes) -> str:
+    """The name of the site that a nonce space belongs to."""
+    return mark[1 + len(NO_XTR_ID) :].decode("utf-8", "replace")
+
+
 def digest_of(register: MapRegister) -> bytes:
     """16 octets that name one authenticated Map-Register.
 
