@@ -1,12 +1,13 @@
 # Each target is one script, so that everything works without make as well.
 .DEFAULT_GOAL := help
 .PHONY: chaos soak without-compiler
-.PHONY: help run test check test-long mutants fuzz lab-alt bench bench-quick
+.PHONY: help run test check docs test-long mutants fuzz lab-alt bench bench-quick
 
 help:
 	@echo "make run          start the demo on loopback (LISTEN=, HTTP=, STATE=, CONFIG=, PYTHON=)"
 	@echo "make test         install what the tests need and run everything"
 	@echo "make check        format, lint, types and the fast tests"
+	@echo "make docs         these pages as HTML and the manual page, in artifacts/docs"
 	@echo "make test-long    the tests that are too slow for every day"
 	@echo "make mutants      spoil the code in small ways, and expect a test to notice each"
 	@echo "make fuzz         coverage-guided fuzzing, a minute a target (FUZZ= for its options)"
@@ -25,6 +26,9 @@ test:
 
 check:
 	@scripts/check.sh
+
+docs:
+	@scripts/docs.sh
 
 test-long:
 	@scripts/test.sh long
