@@ -102,9 +102,13 @@ class Unproven:
         octets_in: of the datagram that asks for it; 0 for all but the first that one
         datagram asks for.
         """
-        slot = self._slot(fingerprint, now)
+        slot = self._slots.find(fingerprint)
+        if slot < 0 or self._last[slot] <= now - FORGET_SECONDS:
+            slot = self._begin(fingerprint, slot, now)
         self._last[slot] = now
-        saved = min(self._saved[slot] + FACTOR * octets_in, SAVED_OCTETS)
+        saved = self._saved[slot] + FACTOR * octets_in
+        if saved > SAVED_OCTETS:
+            saved = float(SAVED_OCTETS)
         usable = saved if octets_in else 0.0
         missing = octets_out - usable
         if missing <= 0:
@@ -119,14 +123,12 @@ class Unproven:
         self._refused[0] += 1
         return False
 
-    def _slot(self, fingerprint: int, now: float) -> int:
-        slot = self._slots.find(fingerprint)
-        is_known = slot >= 0
-        if not is_known:
+    def _begin(self, fingerprint: int, slot: int, now: float) -> int:
+        """The slot of an address that is new, or forgotten; slot: the one it has, or -1."""
+        in_use = False
+        if slot < 0:
             slot = self._slots.claim(fingerprint, self._last)
-        in_use = self._last[slot] > now - FORGET_SECONDS
-        if is_known and in_use:
-            return slot
+            in_use = self._last[slot] > now - FORGET_SECONDS
         # Who takes over a slot in use gets no first burst: a table that is full must
         # not be a way to another one.
         self._first_used[slot] = FIRST_BURST_OCTETS if in_use else 0.0

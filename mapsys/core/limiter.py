@@ -11,8 +11,9 @@ from __future__ import annotations
 import ipaddress
 import math
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Final
 
 from mapsys.core.amplification import Proven, Unproven
@@ -94,13 +95,17 @@ class TokenBuckets:
         table_size: int = TABLE_SIZE,
         hashed: KeyedHash | None = None,
     ) -> None:
-        self._rate = rate
+        self._rate = None if rate == UNLIMITED else rate
         self._size = table_size
         self._hashed = KeyedHash() if hashed is None else hashed
         self._slots: Slots | None = None
         self._full_at = array("d")
         """When each bucket will be full again: all there is to know of it."""
         self._refused = array("Q", [0])
+        self._token_seconds = self._reach_seconds = 0.0
+        if self._rate is not None:
+            self._token_seconds = 1.0 / self._rate.per_second
+            self._reach_seconds = _reach_seconds(self._rate)
 
     @property
     def refused(self) -> int:
@@ -130,7 +135,27 @@ class TokenBuckets:
         if slot < 0:
             slot = slots.claim(key, self._full_at)
         full_at = max(self._full_at[slot], now) + cost / rate.per_second
-        if full_at - now > (rate.burst + _SLACK) / rate.per_second:
+        if full_at - now > _reach_seconds(rate):
+            self._refused[0] += 1
+            return False
+        self._full_at[slot] = full_at
+        return True
+
+    def take_token(self, fingerprint: int, now: float) -> bool:
+        """``take`` of one token at the table's own rate: what every answer asks five times."""
+        if self._rate is None:
+            return True
+        slots = self._made() if self._slots is None else self._slots
+        slot = slots.find(fingerprint)
+        if slot < 0:
+            if self._rate.burst < 1.0:
+                self._refused[0] += 1
+                return False
+            slot = slots.claim(fingerprint, self._full_at)
+        full_at = self._full_at[slot]
+        full_at = max(full_at, now)
+        full_at += self._token_seconds
+        if full_at - now > self._reach_seconds:
             self._refused[0] += 1
             return False
         self._full_at[slot] = full_at
@@ -167,34 +192,15 @@ class TokenBuckets:
     @property
     def is_limited(self) -> bool:
         """Whether there is a rate for keys that have none of their own."""
-        return self._rate is not None and self._rate != UNLIMITED
+        return self._rate is not None
 
     def __len__(self) -> int:
         return 0 if self._slots is None else len(self._slots)
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What one more answer to a Map-Request has to ask, all that is known of it looked up.
-
-    Called with the time it takes from the budgets; False where one has nothing left.
-    source, destination: who asks, and who is answered. prefix: fingerprint of what is
-    answered about, and to whom. octets_in, octets_out: the UDP payloads.
-    """
-
-    budgets: Budgets
-    source: Host
-    destination: Host
-    prefix: int
-    octets_in: int
-    octets_out: int
-
-    def __call__(self, now: float) -> bool:
-        return (
-            self.budgets.take_request(self.source, now)
-            and self.budgets.take_reply(self.destination, self.prefix, now)
-            and self.budgets.take_octets(self.destination, self.octets_in, self.octets_out, now)
-        )
+def _reach_seconds(rate: Rate) -> float:
+    """How far ahead a bucket may be full again: one whose tokens are all taken is so far."""
+    return (rate.burst + _SLACK) / rate.per_second
 
 
 class Budgets:
@@ -283,15 +289,15 @@ class Budgets:
     def take_request(self, source: Host, now: float) -> bool:
         """Whether one more Map-Request is taken from an address."""
         by_source, by_network = self._request_tables
-        return by_source.take(source.host, now) and by_network.take(source.network, now)
+        return by_source.take_token(source.host, now) and by_network.take_token(source.network, now)
 
     def take_reply(self, destination: Host, prefix: int, now: float) -> bool:
         """Whether one more Map-Reply about the prefix may go to the RLOC."""
         by_destination, by_network = self._reply_tables
         return (
-            self._prefixes.take(prefix, now)
-            and by_destination.take(destination.host, now)
-            and by_network.take(destination.network, now)
+            self._prefixes.take_token(prefix, now)
+            and by_destination.take_token(destination.host, now)
+            and by_network.take_token(destination.network, now)
         )
 
     def take_octets(self, destination: Host, octets_in: int, octets_out: int, now: float) -> bool:
@@ -313,9 +319,38 @@ class Budgets:
         by_destination, by_network = self._reply_tables
         return (
             self.take_request(self.host(source), now)
-            and by_destination.take(towards.host, now)
-            and by_network.take(towards.network, now)
+            and by_destination.take_token(towards.host, now)
+            and by_network.take_token(towards.network, now)
             and self.take_octets(towards, octets_in, octets_out, now)
+        )
+
+    def admission(
+        self, source: Host, destination: Host, prefix: int, octets_in: int, octets_out: int
+    ) -> Callable[[float], bool]:
+        """What one more answer to a Map-Request has to ask, all that is known of it looked up.
+
+        source, destination: who asks, and who is answered. prefix: fingerprint of what is
+        answered about, and to whom. octets_in, octets_out: the UDP payloads. Called with
+        the time it takes from the budgets; False where one has nothing left.
+        """
+        return partial(
+            self._admit, source, destination, prefix, octets_in=octets_in, octets_out=octets_out
+        )
+
+    def _admit(
+        self,
+        source: Host,
+        destination: Host,
+        prefix: int,
+        now: float,
+        *,
+        octets_in: int,
+        octets_out: int,
+    ) -> bool:
+        return (
+            self.take_request(source, now)
+            and self.take_reply(destination, prefix, now)
+            and self.take_octets(destination, octets_in, octets_out, now)
         )
 
     # Map-Registers
@@ -334,7 +369,7 @@ class Budgets:
         if self._proven.holds(host.host, now):
             return True
         by_source, by_network = self._register_tables
-        return by_source.take(host.host, now) and by_network.take(host.network, now)
+        return by_source.take_token(host.host, now) and by_network.take_token(host.network, now)
 
     def prove(self, source: Host, now: float) -> None:
         """A Map-Register from the address was accepted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +17,7 @@ from mapsys.core.effects import (
     Send,
 )
 from mapsys.core.forwarding import etr_host, inner_packet
-from mapsys.core.limiter import Admission, Budgets
+from mapsys.core.limiter import Budgets
 from mapsys.core.lisp_sec_answers import etr_data, reply_data, signed, some_etr_can_sign
 from mapsys.core.notify import CONTROL_PORT
 from mapsys.core.questions import LocalAddresses, Question, ip_version, usable_itr_rloc
@@ -255,13 +255,13 @@ class MapServer:
 
     def _admission(
         self, question: Question, towards: Host, prefix: int, octets: int
-    ) -> Admission | None:
+    ) -> Callable[[float], bool] | None:
         """What a repeated answer has to ask first; None where nothing is limited."""
         budgets = self._budgets
         if not budgets.limit_requests:
             return None
         source = budgets.host(question.asker.host)
-        return Admission(budgets, source, towards, prefix, question.octets, octets)
+        return budgets.admission(source, towards, prefix, question.octets, octets)
 
     def _scope(
         self, question: Question, answers: Sequence[Resolution], towards: Host

@@ -46,12 +46,16 @@ class Slots:
     def find(self, fingerprint: int) -> int:
         """The slot of a fingerprint, -1 where it has none."""
         owners = self._owners
-        first = fingerprint % self._sets * WAYS
-        if owners[first] == fingerprint:
-            return first
-        for slot in range(first + 1, first + WAYS):
-            if owners[slot] == fingerprint:
-                return slot
+        slot = fingerprint % self._sets * WAYS
+        if owners[slot] == fingerprint:
+            return slot
+        # Written out: a loop takes twice as long, and most addresses are in few tables.
+        if owners[slot + 1] == fingerprint:
+            return slot + 1
+        if owners[slot + 2] == fingerprint:
+            return slot + 2
+        if owners[slot + 3] == fingerprint:
+            return slot + 3
         return -1
 
     @property

@@ -9,7 +9,7 @@ import pytest
 
 from mapsys.core.amplification import FIRST_BURST_OCTETS, PROVEN_SECONDS, Unproven
 from mapsys.core.effects import Datagram, Endpoint, Send
-from mapsys.core.limiter import Budgets, Limits, Rate, TokenBuckets
+from mapsys.core.limiter import UNLIMITED, Budgets, Limits, Rate, TokenBuckets
 from mapsys.core.slots import KeyedHash, Slots
 from mapsys.eid import EidPrefix
 from mapsys.wire.address import ip_address
@@ -143,6 +143,22 @@ def test_a_flood_of_addresses_wins_no_token_back() -> None:
         buckets.take(f"another {number}", 0.0)
     assert len(buckets) == 64
     assert not buckets.take("the one", 0.0)
+
+
+@pytest.mark.parametrize("rate", [Rate(2, 5), Rate(0.3, 1.5), Rate(5, 0.5), UNLIMITED, None])
+def test_the_short_way_to_a_token_gives_the_verdicts_of_the_long_one(rate: Rate | None) -> None:
+    """Few slots, many keys, pauses of every length: also what is left in the table is the same."""
+    choice = random.Random(4342)
+    short, long = TokenBuckets(rate, table_size=16), TokenBuckets(rate, table_size=16)
+    now, verdicts = 0.0, []
+    for _ in range(5_000):
+        now += choice.choice((0.0, 0.0, 0.01, 0.4, 30.0))
+        key = choice.randrange(1, choice.choice((4, 60)))
+        verdicts.append(short.take_token(key, now))
+        assert verdicts[-1] == long.take(key, now)
+    assert (short.refused, short.shared()) == (long.refused, long.shared())
+    assert any(verdicts) != (rate == Rate(5, 0.5))
+    assert all(verdicts) == (rate in (None, UNLIMITED))
 
 
 def test_a_full_table_gives_no_further_first_bursts() -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from mapsys.core.limiter import UNLIMITED, Admission, Budgets, Limits, Rate
+from mapsys.core.limiter import UNLIMITED, Budgets, Limits, Rate
 from mapsys.eid import EidPrefix
 from mapsys.native._engine import NativeBudgets
 
@@ -41,8 +41,8 @@ def test_every_verdict_is_the_same(limits: Limits, hash_key: bytes) -> None:
         asker, to = (choose.choice(HOSTS[: choose.choice((6, 400))]) for _ in range(2))
         about = choose.choice(PREFIXES)
         octets = choose.choice((0, 40, 90)), choose.choice((60, 200, 1_400))
-        admitted = Admission(
-            inside, inside.host(asker), inside.host(to), inside.prefix(to, about), *octets
+        admitted = inside.admission(
+            inside.host(asker), inside.host(to), inside.prefix(to, about), *octets
         )(now)
         assert admitted == native.answer(
             outside.host(asker), outside.host(to), to, about, *octets, now
