@@ -8,8 +8,7 @@ alias is seen where it is written, depth is bounded before anything recurses, an
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import yaml
 
@@ -31,8 +30,7 @@ _NO_ALIAS: Final = "anchors, aliases and merge keys are not read; write the valu
 _NO_TAG: Final = "tags are not read; remove {tag}, the key itself decides how its value is read"
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A text, however it was quoted. line, column: from 1."""
 
     line: int
@@ -40,8 +38,7 @@ class Scalar:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(NamedTuple):
     """A list of nodes."""
 
     line: int
@@ -49,8 +46,7 @@ class Sequence:
     items: list[Node]
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """Keys with their values in file order; duplicates are still there."""
 
     line: int
@@ -58,8 +54,7 @@ class Mapping:
     entries: list[tuple[Node, Node]]
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(NamedTuple):
     """Stands where a fault has been noted already, so that reading can go on."""
 
     line: int

@@ -17,6 +17,7 @@ from mapsys.config.schema import Origin, Value
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _STEPS: Final = re.compile(r"[^.\[\]]+")
+_NO_FOLDER: Final = Path("/")
 
 
 def json_value(plain: Any, name: str, faults: Faults) -> Value:
@@ -24,7 +25,7 @@ def json_value(plain: Any, name: str, faults: Faults) -> Value:
 
     name: of where it comes from, for faults. No file is read for it.
     """
-    return Value(_node(plain, 0), Origin(name, Path("/"), faults, reads_files=False))
+    return Value(_node(plain, 0), Origin(name, _NO_FOLDER, faults, reads_files=False))
 
 
 def pointer_of(fault: Fault) -> str:
@@ -35,7 +36,8 @@ def pointer_of(fault: Fault) -> str:
 def load_json(octets: bytes) -> Any:
     """The JSON in some octets. Raises ValueError, in words, for everything else."""
     try:
-        return json.loads(octets, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        # As json.loads reads octets, which would make a decoder each time.
+        return _DECODER.decode(octets.decode(json.detect_encoding(octets), "surrogatepass"))
     except RecursionError as error:
         raise ValueError(f"nested more than {DEPTH_LIMIT} levels deep") from error
 
@@ -51,6 +53,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
 
 
 def _node(plain: Any, depth: int) -> Node:

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar
 
 from mapsys.config.document import Mapping, Node, Scalar, Sequence, Unusable
 from mapsys.config.faults import ConfigError, Fault, Faults, quoted
@@ -59,8 +59,7 @@ class Origin:
     reads_files: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """One node with its key path.
 
     key: the node of its key where it stands in a mapping.
@@ -210,8 +209,11 @@ class ListOf(Kind[tuple[T, ...]]):
 
     def read_each(self, value: Value) -> list[tuple[Value, T]]:
         """Each item that can be used, with where it stands; the rest is noted."""
+        return self._good(value.items(self.expects))
+
+    def _good(self, items: list[Value]) -> list[tuple[Value, T]]:
         good = []
-        for item in value.items(self.expects):
+        for item in items:
             try:
                 good.append((item, self.item.read(item)))
             except FaultyError:
@@ -219,10 +221,11 @@ class ListOf(Kind[tuple[T, ...]]):
         return good
 
     def read(self, value: Value) -> tuple[T, ...]:
-        count = len(value.items(self.expects))
+        items = value.items(self.expects)
+        count = len(items)
         if count < self.at_least:
             value.refuse(f"found {count} items; allowed: {self.expects}, at least {self.at_least}")
-        good = self.read_each(value)
+        good = self._good(items)
         if len(good) < count:
             raise FaultyError
         return tuple(setting for _, setting in good)
@@ -313,25 +316,32 @@ class Record(Kind[T]):
         self.fields = fields
         self._build = build
         self._check = check
+        self._allowed = [field.key for field in fields]
+        self._name_of = {field.key: field.name for field in fields}
         self._groups: dict[str, list[Field]] = {}
         for field in fields:
             self._groups.setdefault(field.name, []).append(field)
-        self._all_optional = all(
-            group[0].default is not REQUIRED for group in self._groups.values()
-        )
+        defaults = {name: group[0].default for name, group in self._groups.items()}
+        self._required = {name for name, given in defaults.items() if given is REQUIRED}
+        self._defaults = {name: defaults[name] for name in defaults if name not in self._required}
 
     def read(self, value: Value) -> T:
-        if isinstance(value.node, Scalar) and not value.node.text and self._all_optional:
+        if isinstance(value.node, Scalar) and not value.node.text and not self._required:
             value.refuse(f"found nothing; allowed: {self.expects}, or {{}} to take all defaults")
         entries = value.entries(self.expects)
-        allowed = [field.key for field in self.fields]
         faulty = False
+        # Most keys are absent from most records: only what is there, or has to be, is read.
+        to_read = set(self._required)
         for key, entry in entries.items():
-            if key not in allowed:
-                entry.unknown_key(allowed)
+            if (name := self._name_of.get(key)) is not None:
+                to_read.add(name)
+            else:
+                entry.unknown_key(self._allowed)
                 faulty = True
-        settings: dict[str, Any] = {}
+        settings: dict[str, Any] = dict(self._defaults)
         for name, group in self._groups.items():
+            if name not in to_read:
+                continue
             try:
                 settings[name] = self._read_group(value, entries, group)
             except FaultyError:
@@ -346,11 +356,9 @@ class Record(Kind[T]):
     def _read_group(self, value: Value, entries: dict[str, Value], group: list[Field]) -> Any:
         present = [field for field in group if field.key in entries]
         if not present:
-            if group[0].default is REQUIRED:
-                keys = " or ".join(repr(field.key) for field in group)
-                expected = [field.kind.expects for field in group]
-                value.refuse(f"{keys} is missing; give {' or '.join(expected)}")
-            return group[0].default
+            keys = " or ".join(repr(field.key) for field in group)
+            expected = [field.kind.expects for field in group]
+            value.refuse(f"{keys} is missing; give {' or '.join(expected)}")
         for field in present[1:]:
             entries[field.key].fault(f"{present[0].key!r} is given too; keep one of them")
         return present[0].kind.read(entries[present[0].key])

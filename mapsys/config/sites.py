@@ -121,7 +121,8 @@ def _check_site(value: Value, site: model.SiteConfig) -> None:
                 " use next-secret-file: to change a secret"
             )
         seen.setdefault(key.id, number)
-    check_override(value.at("override"), site.override)
+    if site.override:
+        check_override(value.at("override"), site.override)
 
 
 SITE: Final = Record(
