@@ -21,6 +21,7 @@ from alt.tunnel.underlay import GreUnderlay
 from mapsys.core.alt_entry import AltArrival
 from mapsys.core.effects import Effect, Endpoint, Inject, Send
 from mapsys.core.engine import Engine
+from mapsys.core.site import LispSite
 from mapsys.eid import EidPrefix
 from mapsys.net.log import Logger
 from mapsys.query_alt_rows import AltHopRow, AltPage, AltQuestion, AltTraceRow
@@ -160,6 +161,11 @@ class AltNode:
         """Other sites, or other ALT instances, are configured now."""
         if self._sites is not None:
             self._tell(self._sites.recount())
+
+    def site_changed(self, name: str, site: LispSite | None) -> None:
+        """One site is another than before; None: it was taken out."""
+        if self._sites is not None:
+            self._tell(self._sites.site_changed(name, site))
 
     # The status interface (``mapsys.query_alt.AltSource``).
 

@@ -12,6 +12,7 @@ from alt.bgp.events import OriginateLocal, WithdrawLocal
 from alt.levels import FAMILIES
 from mapsys.core.effects import Effect, Expired, Registered, Withdrawn
 from mapsys.core.engine import Engine
+from mapsys.core.site import LispSite
 from mapsys.eid import EidPrefix
 from mapsys.store import Store
 
@@ -27,6 +28,8 @@ class LiveSites:
         self._store = store
         self._instance_ids = instance_ids
         self.live: set[EidPrefix] = set()
+        self._of: dict[str, tuple[EidPrefix, ...]] = {}
+        """The EID-Prefixes of each site that the ALT carries."""
 
     def observe(self, effects: Sequence[Effect]) -> list[OriginateLocal | WithdrawLocal]:
         """What the ALT is to be told of effects that took place."""
@@ -38,16 +41,49 @@ class LiveSites:
 
     def recount(self) -> list[OriginateLocal | WithdrawLocal]:
         """The same after a start, or when other sites are configured."""
-        configured = {
-            rule.prefix
-            for site in self._engine.sites
-            for rule in site.rules
-            if self._concerns(rule.prefix)
-        }
+        self._of = {site.name: self._prefixes(site) for site in self._engine.sites}
+        configured = {prefix for prefixes in self._of.values() for prefix in prefixes}
         live = {prefix for prefix in configured if self._is_live(prefix)}
-        gone, new = self.live - live, live - self.live
-        self.live = live
+        return self._now_live(self.live - live, live - self.live)
+
+    def site_changed(
+        self, name: str, site: LispSite | None
+    ) -> list[OriginateLocal | WithdrawLocal]:
+        """The same when one site is another than before; costs what that one is.
+
+        site: None where it was taken out.
+        """
+        concerned = {*self._of.pop(name, ())}
+        if site is not None:
+            self._of[name] = self._prefixes(site)
+            concerned.update(self._of[name])
+        # What came or went inside another site's prefix is, or was, counted with that one.
+        concerned |= {above for prefix in concerned if (above := self._above(prefix)) is not None}
+        live = {one for one in concerned if self._is_configured(one) and self._is_live(one)}
+        return self._now_live((concerned & self.live) - live, live - self.live)
+
+    def _now_live(
+        self, gone: set[EidPrefix], new: set[EidPrefix]
+    ) -> list[OriginateLocal | WithdrawLocal]:
+        self.live -= gone
+        self.live |= new
         return [*map(WithdrawLocal, sorted(gone)), *map(OriginateLocal, sorted(new))]
+
+    def _prefixes(self, site: LispSite) -> tuple[EidPrefix, ...]:
+        return tuple(rule.prefix for rule in site.rules if self._concerns(rule.prefix))
+
+    def _is_configured(self, prefix: EidPrefix) -> bool:
+        match = self._engine.sites.longest_match(prefix)
+        return match is not None and match[1].prefix == prefix
+
+    def _above(self, prefix: EidPrefix) -> EidPrefix | None:
+        """The longest configured prefix around one, itself left out."""
+        if prefix.length == 0:
+            return None
+        match = self._engine.sites.longest_match(
+            EidPrefix.masked(prefix.instance_id, prefix.family, prefix.network, prefix.length - 1)
+        )
+        return None if match is None else match[1].prefix
 
     def _look_at(self, eid: EidPrefix) -> list[OriginateLocal | WithdrawLocal]:
         match = self._engine.sites.longest_match(eid) if self._concerns(eid) else None

@@ -22,6 +22,7 @@ from mapsys.configuration_turn import ConfigurationTurn
 from mapsys.core.alt_entry import AltArrival
 from mapsys.core.effects import Inject, Send
 from mapsys.core.engine import Engine
+from mapsys.core.site import LispSite
 from mapsys.eid import EidPrefix
 from mapsys.net.audit import AuditTrail
 from mapsys.net.log import Event, Logger
@@ -198,6 +199,11 @@ class DaemonAlt:
         """The core has other sites."""
         if self.node is not None:
             self.node.sites_changed()
+
+    def site_changed(self, name: str, site: LispSite | None) -> None:
+        """The core has one site more, less, or another."""
+        if self.node is not None:
+            self.node.site_changed(name, site)
 
     def inject(self, effect: Inject) -> None:
         """Put a Map-Request onto the ALT."""

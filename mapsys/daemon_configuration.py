@@ -79,7 +79,7 @@ class Configuration:
         self._view.site_states.put(name, site)
         if site is None:
             self._view.ledger.forget(name)
-        self._alt.sites_changed()
+        self._alt.site_changed(name, site)
 
     async def take_over(self, config: Config) -> None:
         """Prepare everything that can fail, then swap. Raises StartError, nothing changed."""

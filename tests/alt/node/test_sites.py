@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from alt.effects import Announce, FibChange, Local, Withdraw
 from alt.levels import Level
 from alt.node_sites import LiveSites
 from mapsys.core.effects import Effect, Moved
+from mapsys.eid import EidPrefix
 from tests.alt.control.pilot import PLAN, Driven, delegation, eid, mspa
 from tests.core.world import DEFAULTS, ONE, TWO, Etr, World, of, record, site
 
@@ -79,6 +81,56 @@ def test_a_start_finds_what_was_restored_and_a_reload_what_changed() -> None:
     settings = replace(a.engine.settings, sites=a.engine.settings.sites[:1])
     sites.observe(a.engine.reconfigure(settings, a.now))
     assert sites.recount() == [WithdrawLocal(eid("198.18.1.128/28"))]
+
+
+def test_one_site_that_changes_is_told_as_a_recount_would() -> None:
+    a, sites = world()
+    sites.recount()
+    register(a, sites, Etr(), "198.18.1.7/32")
+    register(a, sites, Etr(key=TWO), "198.18.1.129/32")
+    names = {"two": ("198.18.1.128/28",), "three": ()}
+    chance = random.Random(6836)
+    places = ("198.18.1.0/28", "198.18.1.128/25", "198.18.1.128/28", "198.18.1.128/30")
+    told = 0
+    for _ in range(60):
+        name = chance.choice(sorted(names))
+        other = "three" if name == "two" else "two"
+        free = [place for place in places if place not in names[other]]
+        names[name] = tuple(chance.sample(free, chance.randrange(3)))
+        new = site(name, TWO, *names[name]) if names[name] else None
+        if new is None and a.engine.sites.named(name) is None:
+            continue
+        sites.observe(a.engine.change_site(name, new, a.now))
+        events = sites.site_changed(name, new)
+        told += len(events)
+        afresh = LiveSites(a.engine, a.store, {0})
+        afresh.recount()
+        assert sites.live == afresh.live
+        assert sites.recount() == []
+        if names[name]:  # and life comes back to where it can
+            key = TWO if chance.random() < 0.8 else ONE
+            place = chance.choice(names[name])
+            sites.observe(a.register(Etr(key=key), record(place, "192.0.2.7")))
+            sites.observe(a.register(Etr(), record("198.18.1.7/32", "192.0.2.1")))
+    assert told > 10
+
+
+def test_one_site_that_changes_costs_nothing_of_the_others() -> None:
+    many = tuple(site(f"s{n}", ONE, f"10.{n >> 8}.{n & 255}.0/24") for n in range(1_000))
+    a = World(replace(DEFAULTS, sites=many, authority=()))
+    sites = LiveSites(a.engine, a.store, {0})
+    sites.recount()
+    asked: list[EidPrefix] = []
+    engine = a.engine
+
+    def more_specifics_held(prefix: EidPrefix) -> int:
+        asked.append(prefix)
+        return type(engine).more_specifics_held(engine, prefix)
+
+    engine.more_specifics_held = more_specifics_held  # type: ignore[method-assign]
+    sites.observe(engine.change_site("s7", site("s7", TWO, "10.0.7.0/25"), a.now))
+    sites.site_changed("s7", engine.sites.named("s7"))
+    assert asked == [eid("10.0.7.0/25")]
 
 
 @pytest.mark.parametrize("merging", [False, True])
