@@ -27,21 +27,26 @@ class Network:
         self.tag = f"{leftovers.TAG_PREFIX}-{secrets.token_hex(3)}"
         os.environ[leftovers.TAG_VARIABLE] = self.tag
         self._made: list[str] = []
-        self.bridge = self._make("net")
-        _ip("-n", self.bridge, "link", "add", BRIDGE, "type", "bridge")
-        _ip("-n", self.bridge, "link", "set", BRIDGE, "up")
+        self.bridge = self.add_namespace("net")
+        add_bridge(self.bridge, BRIDGE)
 
     def add_host(self, name: str, *addresses: str) -> str:
-        """A host on the bridge with these addresses of one /24; returns its namespace."""
-        namespace = self._make(f"u-{name}")
-        port = _port(name)
-        _ip("-n", self.bridge, "link", "add", port, "type", "veth",
-            "peer", "name", "eth0", "netns", namespace)  # fmt: skip
-        _ip("-n", self.bridge, "link", "set", port, "master", BRIDGE, "up")
+        """A host on the bridge with these addresses of one /24 or /64; returns its namespace."""
+        namespace = self.add_namespace(f"u-{name}")
+        plug(self.bridge, BRIDGE, _port(name), namespace)
         for address in addresses:
-            _ip("-n", namespace, "addr", "add", f"{address}/24", "dev", "eth0")
-        _ip("-n", namespace, "link", "set", "eth0", "up")
+            add_address(namespace, "eth0", f"{address}/{64 if ':' in address else 24}")
         return namespace
+
+    def add_namespace(self, label: str) -> str:
+        """A namespace of this lab that is connected to nothing; returns its name."""
+        name = f"{self.tag}-{label}"
+        try:
+            make_overlay(name)
+        except TunnelError as error:
+            raise LabError(str(error)) from error
+        self._made.append(name)
+        return name
 
     def node_name(self, name: str) -> str:
         """What a node is called on this machine; it decides about its overlays' names."""
@@ -53,11 +58,11 @@ class Network:
 
     def cut(self, name: str) -> None:
         """Pull a host's cable."""
-        _ip("-n", self.bridge, "link", "set", _port(name), "down")
+        ip("-n", self.bridge, "link", "set", _port(name), "down")
 
     def repair(self, name: str) -> None:
         """Plug it in again."""
-        _ip("-n", self.bridge, "link", "set", _port(name), "up")
+        ip("-n", self.bridge, "link", "set", _port(name), "up")
 
     def left_behind(self) -> list[str]:
         """Processes and overlays of this lab; after its end there should be none."""
@@ -70,20 +75,57 @@ class Network:
         leftovers.remove(self.tag)
         del os.environ[leftovers.TAG_VARIABLE]
 
-    def _make(self, label: str) -> str:
-        name = f"{self.tag}-{label}"
-        try:
-            make_overlay(name)
-        except TunnelError as error:
-            raise LabError(str(error)) from error
-        self._made.append(name)
-        return name
+
+def add_bridge(namespace: str, name: str) -> None:
+    """A bridge, up, in a namespace."""
+    ip("-n", namespace, "link", "add", name, "type", "bridge")
+    ip("-n", namespace, "link", "set", name, "up")
 
 
-def socket_in(namespace: str, host: str, port: int) -> socket.socket:
-    """A UDP socket that belongs to a namespace, bound there."""
+def plug(bridge_namespace: str, bridge: str, port: str, namespace: str) -> None:
+    """Connect a namespace's ``eth0``, which is made, with a port of a bridge."""
+    ip("-n", bridge_namespace, "link", "add", port, "type", "veth",
+        "peer", "name", "eth0", "netns", namespace)  # fmt: skip
+    ip("-n", bridge_namespace, "link", "set", port, "master", bridge, "up")
+    ip("-n", namespace, "link", "set", "eth0", "up")
+
+
+def unplug(namespace: str) -> None:
+    """Take a namespace's ``eth0`` away, and the port it was connected with."""
+    ip("-n", namespace, "link", "del", "eth0")
+
+
+def add_address(namespace: str, device: str, interface: str) -> None:
+    """Give a device an address with its length."""
+    ip("-n", namespace, "addr", "add", interface, "dev", device)
+
+
+def remove_address(namespace: str, device: str, interface: str) -> None:
+    """Take it away again."""
+    ip("-n", namespace, "addr", "del", interface, "dev", device)
+
+
+def add_route(namespace: str, prefix: str, *way: str) -> None:
+    """A route, as in ``add_route(namespace, "default", "via", "198.18.1.1")``."""
+    ip("-n", namespace, "-6" if ":" in prefix + "".join(way) else "-4", "route", "replace",
+        prefix, *way)  # fmt: skip
+
+
+def set_sysctl(namespace: str, key: str, value: int) -> None:
+    """Write below /proc/sys/net of a namespace, as in "ipv4/ip_forward"."""
     with inside(namespace):
-        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        Path("/proc/sys/net", key).write_text(f"{value}\n", encoding="ascii")
+
+
+def socket_in(
+    namespace: str,
+    host: str,
+    port: int,
+    kind: socket.SocketKind = socket.SOCK_DGRAM,
+) -> socket.socket:
+    """A socket that belongs to a namespace, bound there: UDP, or of another kind."""
+    with inside(namespace):
+        opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
     opened.bind((host, port))
     return opened
 
@@ -106,7 +148,8 @@ def _port(name: str) -> str:
     return f"port-{name}"[:15]
 
 
-def _ip(*words: str) -> None:
+def ip(*words: str) -> None:
+    """Run ``ip``. Raises LabError where it says no."""
     try:
         subprocess.run([program("ip"), *words], check=True, timeout=30, capture_output=True)
     except subprocess.CalledProcessError as error:

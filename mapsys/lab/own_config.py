@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
+from mapsys.lab.daemon import write_config
 from mapsys.lab.topology import End, Node, Site, Topology
 
 KEY_ID: Final = 1
@@ -20,11 +20,7 @@ def secret(site: str, key_id: int) -> str:
 
 def write(topology: Topology, node: Node, name: str, folder: Path) -> Path:
     """The file of one node, called ``name`` on this machine; returns its path."""
-    path = folder / "mapsys.yaml"
-    # JSON is YAML without its anchors, which the configuration does not read.
-    text = json.dumps(_document(topology, node, name, folder / "state"), indent=1)
-    path.write_text(text, encoding="utf-8")
-    return path
+    return write_config(folder, _document(topology, node, name, folder / "state"))
 
 
 def _document(topology: Topology, node: Node, name: str, state: Path) -> dict[str, Any]:

@@ -133,9 +133,11 @@ class Control:
         for prefix in _named(request):
             if not state.cache.overlapping(prefix, now) and state.away_prefix(prefix) is None:
                 continue
-            if not state.again.allows(prefix, now):
+            if state.requests.asks(prefix):
                 return state.drop(Uncarried.SMR_TOO_SOON)
-            state.requests.ask(prefix, NoAddress(), now, smr_invoked=True)
+            # One that comes too soon is not forgotten: what it is about did change.
+            at = state.again.free_at(prefix, now)
+            state.requests.ask(prefix, NoAddress(), at, smr_invoked=True)
             return [Told(Event.SOLICITED, str(prefix))]
         return state.drop(Uncarried.SMR_WITHOUT_ENTRY)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, Final
 
+from alt.netns import inside
 from alt.tunnel.netlink import routes_of
 from alt.tunnel.tun import open_tun
 from mapsys.eid import EidPrefix, Family
@@ -49,7 +52,9 @@ class Device:
     def route(self, change: HostRoute) -> None:
         """Lead a host's packets another way. Raises OSError."""
         settings = self.settings
-        with routes_of(settings.namespace) as routes:
+        # Not by the library's own way into a namespace: that is a process it terminates, whose
+        # signal a loop that handles signals would take for its own.
+        with self._inside(), routes_of() as routes:
             target = plain_text(change.eid)
             if change.towards is Towards.TUNNEL:
                 self._lead(routes, target, settings.name)
@@ -74,6 +79,14 @@ class Device:
                 )
             for prefix in settings.routes:
                 self._lead(routes, str(prefix), settings.name)
+        # What the router itself says to a host comes from one of these addresses.
+        with self._inside():
+            path = Path("/proc/sys/net/ipv4/conf", settings.name, "accept_local")
+            path.write_text("1\n", encoding="ascii")
+
+    def _inside(self) -> AbstractContextManager[None]:
+        namespace = self.settings.namespace
+        return nullcontext() if namespace is None else inside(namespace)
 
     @staticmethod
     def _lead(routes: Any, target: str, device: str) -> None:

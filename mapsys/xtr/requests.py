@@ -77,11 +77,16 @@ class Requests:
     def __len__(self) -> int:
         return len(self._questions)
 
+    def asks(self, eid: EidPrefix) -> bool:
+        """Whether an EID-Prefix is being asked for."""
+        return eid in self._questions
+
     def ask(
         self, eid: EidPrefix, source_eid: Address, now: float, *, smr_invoked: bool = False
     ) -> Question | None:
         """Begin to ask, where that is not done yet; :meth:`expire` sends.
 
+        now: or the time from when on it may be asked.
         None where it may not be asked for now: it was in vain a moment ago, or too
         many others are asked for.
         """

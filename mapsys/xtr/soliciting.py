@@ -130,11 +130,16 @@ class Pace:
     def __init__(self) -> None:
         self._last: dict[EidPrefix, float] = {}
 
+    def free_at(self, prefix: EidPrefix, now: float) -> float:
+        """When it may be done next, which is then noted: now, or as soon as that is over."""
+        recent = now - PACE_SECONDS
+        at = max(now, self._last.get(prefix, recent) + PACE_SECONDS)
+        self._last = {held: last for held, last in self._last.items() if last > recent}
+        self._last[prefix] = at
+        return at
+
     def allows(self, prefix: EidPrefix, now: float) -> bool:
         """Whether it may be done now; that is then noted."""
-        recent = now - PACE_SECONDS
-        if self._last.get(prefix, recent) > recent:
+        if self._last.get(prefix, now - PACE_SECONDS) + PACE_SECONDS > now:
             return False
-        self._last = {held: at for held, at in self._last.items() if at > recent}
-        self._last[prefix] = now
-        return True
+        return self.free_at(prefix, now) == now
