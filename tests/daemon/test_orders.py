@@ -41,8 +41,15 @@ def test_an_etr_that_lost_its_nonce_starts_again_and_the_order_leaves_a_trail(no
         logged = node.wait_for("nonce-forgotten")
         assert (logged["site"], logged["nonce"]) == (SITE, 5_001)
         assert logged["by"] == f"uid {os.getuid()}"
-        (line,) = (node.state / "audit.jsonl").read_text(encoding="utf-8").splitlines()
-        assert json.loads(line)["nonce"] == 5_001
+        assert mapsys(node, "key", "forget-nonce", SITE, "9").exit_code == 3
+        assert mapsys(node, "key", "forget-nonce", "nobody", "1").exit_code == 3
+        lines = (node.state / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+        done, *refused = map(json.loads, lines)
+        assert (done["nonce"], done["result"]) == (5_001, "done")
+        assert [(one["what"], one["site"], one["result"]) for one in refused] == [
+            ("nonce-forgotten", SITE, "refused: site-one has no key-id 9"),
+            ("nonce-forgotten", "nobody", "refused: no site is called 'nobody'"),
+        ]
         node.end_by(signal.SIGKILL)
         node.start()
         etr.nonce = 5

@@ -6,8 +6,12 @@ import json
 import os
 import signal
 import stat
+import tarfile
 from typing import Any
 
+from click.testing import CliRunner
+
+from mapsys.cli.main import cli
 from mapsys.wire.auth import Key
 from tests.daemon.node import PATIENCE_SECONDS, Node, until, xtr
 from tests.http import unix_client
@@ -54,6 +58,19 @@ def registers(
 
 def gets_silence(node: Node, secret: str = CANARY, prefix: str = "198.18.7.0/24") -> bool:
     return not registers(node, secret, prefix, patience=0.3)
+
+
+def told_by(node: Node, *command: str) -> str:
+    """What a command prints, or puts into the bundle that it makes."""
+    bundle = node.folder / "bundle.tar.gz"
+    file = [str(bundle)] if command == ("diag",) else []
+    done = CliRunner().invoke(cli, [*command, *file, "--state", str(node.state)])
+    assert done.exit_code == 0, done.output
+    if not file:
+        return done.output
+    with tarfile.open(bundle) as opened:
+        parts = [opened.extractfile(one) for one in opened]
+        return "".join(part.read().decode() for part in parts if part is not None)
 
 
 def audit(node: Node) -> list[dict[str, Any]]:
@@ -148,6 +165,14 @@ def test_a_key_is_rotated_without_a_gap_and_nobody_sees_a_secret(node: Node) -> 
         )
     ]
     seen += [node.said(), (node.state / "audit.jsonl").read_text(encoding="utf-8")]
+    commands = (
+        "sites show customer",
+        "export sites -o yaml",
+        "export registrations",
+        "config diff",
+        "diag",
+    )
+    seen += [told_by(node, *command.split()) for command in commands]
     for secret in (CANARY, NEXT_CANARY, generated["secret"]):
         assert not any(secret in text for text in seen)
     assert node.stop() == 0

@@ -54,9 +54,14 @@ def unix_connection(state: Path) -> http.client.HTTPConnection:
 
 
 @contextmanager
-def reading(state: Path, query: str = "", **headers: str) -> Iterator[EventReader]:
-    """Read the events; the stream is open once this returns."""
-    connection = unix_connection(state)
+def reading(
+    state: Path, query: str = "", over: http.client.HTTPConnection | None = None, **headers: str
+) -> Iterator[EventReader]:
+    """Read the events; the stream is open once this returns.
+
+    over: another way than the Unix socket.
+    """
+    connection = over or unix_connection(state)
     try:
         connection.request("GET", f"/api/v1/events{query}", headers=headers)
         yield EventReader(connection.getresponse())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 from collections.abc import Callable, Iterator
 
@@ -11,10 +12,12 @@ import pytest
 from mapsys.core.site import EidRule, LispSite, SiteKey
 from mapsys.eid import EidPrefix
 from mapsys.http.access import ACCESS_NAME, Access, Person, write_access
+from mapsys.http.event_stream import event_id
 from mapsys.http.role import Role
 from mapsys.wire.auth import Key
+from tests.http.event_reader import reading
 from tests.http.node import Node
-from tests.http.process import Reply, http_process
+from tests.http.process import HttpProcess, Reply, http_process
 from tests.http.registered import register
 
 TOKEN = "a token of the middle"
@@ -60,13 +63,17 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 
 @pytest.fixture(scope="module")
-def ask(node: Node) -> Iterator[Callable[[str], Reply]]:
-    with http_process(node.state, "--access", str(node.state / ACCESS_NAME)) as web:
+def web(node: Node) -> Iterator[HttpProcess]:
+    with http_process(node.state, "--access", str(node.state / ACCESS_NAME)) as running:
+        yield running
 
-        def get(target: str) -> Reply:
-            return web.get(target, Authorization=f"Bearer {TOKEN}")
 
-        yield get
+@pytest.fixture(scope="module")
+def ask(web: HttpProcess) -> Callable[[str], Reply]:
+    def get(target: str) -> Reply:
+        return web.get(target, Authorization=f"Bearer {TOKEN}")
+
+    return get
 
 
 Ask = Callable[[str], Reply]
@@ -118,6 +125,35 @@ def test_lists_hold_nothing_of_the_others(ask: Ask, node: Node, target: str) -> 
     assert "198.18.1.0/24" in text
     for foreign in FOREIGN:
         assert foreign not in text
+
+
+def test_the_events_are_those_of_the_own_sites(web: HttpProcess, node: Node) -> None:
+    over = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
+    first = {"Authorization": f"Bearer {TOKEN}", "Last-Event-ID": event_id(node.events.session, 0)}
+    with reading(node.state, over=over, **first) as stream:
+        told = [stream.next(), stream.next()]
+        # Now those of the others come first, and a refusal of theirs.
+        node.on_its_thread(lambda: _everybody_registers(node))
+        while told[-1].data["eid_prefix"] != "198.18.1.10/32":
+            told.append(stream.next())
+    assert {event.data["site"] for event in told} == {"middle"}
+    assert [event.data["eid_prefix"] for event in told] == [
+        "198.18.1.0/24",
+        "198.18.1.9/32",
+        "198.18.1.10/32",
+    ]
+    text = json.dumps([event.data for event in told])
+    assert not any(foreign in text for foreign in FOREIGN)
+
+
+def _everybody_registers(node: Node) -> None:
+    for name, prefix, secret in (
+        ("around", "198.18.9.0/24", "around"),
+        ("inside", "198.18.1.65/32", "inside"),
+        ("inside", "198.18.1.66/32", "around"),
+        ("middle", "198.18.1.10/32", "middle"),
+    ):
+        register(node, prefix, secret=SECRETS[secret], rloc=LOCATORS[name])
 
 
 def test_what_is_of_the_node_stays_refused(ask: Ask) -> None:

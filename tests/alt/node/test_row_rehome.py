@@ -74,6 +74,9 @@ def test_an_order_that_the_file_does_not_bear_out_is_refused(row: Row) -> None:
         run = mspa.command("alt", "rehome", *words)
         assert run.exit_code == 5
         assert sentence in run.output
+        noted = json.loads((mspa.state / "audit.jsonl").read_text().splitlines()[-1])
+        assert (noted["what"], noted["names"]) == ("alt-order", " ".join(words))
+        assert noted["result"].startswith(f"refused: {sentence}")
     missing = mspa.command("alt", "operation")
     assert (missing.exit_code, "no operation was begun" in missing.output) == (3, True)
 
