@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "completion": "mapsys.cli.completion",
     "lig": "mapsys.cli.lig",
     "register": "mapsys.cli.register",
+    "xtr": "mapsys.cli.xtr",
 }
 """Each module defines a click command of the subcommand's name, with _ for -."""
 

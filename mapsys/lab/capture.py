@@ -30,14 +30,14 @@ class Hop(NamedTuple):
 
 
 class Capture:
-    """GRE and the control port, from before the first packet on."""
+    """GRE, control messages and encapsulated packets, from before the first packet on."""
 
     def __init__(self, network: Network, folder: Path) -> None:
         self.path = folder / "bridge.pcap"
         log = folder / "tcpdump.log"
         command = [
             *(program("tcpdump"), "-i", BRIDGE, "-U", "--immediate-mode", "-Z", "root"),
-            *("-w", str(self.path), "ip proto 47 or udp port 4342 or icmp"),
+            *("-w", str(self.path), "ip proto 47 or udp port 4342 or udp port 4341 or icmp"),
         ]
         self._tcpdump = Running(network.bridge, command, log)
         wait_for(lambda: b"listening on" in log.read_bytes(), "tcpdump to listen")
