@@ -118,7 +118,9 @@ def filled_node(folder: Path, count: int, engine: str = "auto") -> Iterator[Fill
         node = FilledNode(server, _http_pid(server.process.pid, api), api, count)
         file = folder / "packets"
         for attempt in range(FILL_ATTEMPTS):  # what a busy machine loses is sent again
-            write(file, ports, map_registers(ports, Key(SECRET), range(count), attempt + 1 << 32))
+            nonce = attempt + 1 << 32
+            registers = map_registers(ports, Key(SECRET), range(count), nonce, lasting=True)
+            write(file, ports, registers)
             processes.generate(generator, server, file, FILL_SECONDS, "once")
             _wait_for_its_turn(node)
             if json.loads(b"".join(node.get("/api/v1/status")))["registrations"] == count:

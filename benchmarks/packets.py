@@ -74,8 +74,13 @@ def map_registers(
     eid_numbers: Iterable[int],
     first_nonce: int,
     mask_len: int = 32,
+    *,
+    lasting: bool = False,
 ) -> Iterator[Packet]:
-    """Signed Map-Registers of one EID-Prefix with two locators, nonces rising on each socket."""
+    """Signed Map-Registers of one EID-Prefix with two locators, nonces rising on each socket.
+
+    lasting: what is registered stays for the record's day instead of three minutes.
+    """
     locators = tuple(
         RlocRecord(Ipv4(bytes((192, 0, 2, host))), 1, 50, 255, 0, local=True) for host in (1, 2)
     )
@@ -89,6 +94,7 @@ def map_registers(
             records=(EidRecord(1440, eid(number), mask_len, locators),),
             proxy_map_reply=True,
             want_map_notify=True,
+            use_ttl_for_timeout=lasting,
         )
         yield Packet(flow, key.sign(register.octets()))
 

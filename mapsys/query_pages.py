@@ -393,9 +393,9 @@ async def _from(
         yield first
     cursor, size = start, 1
     while True:
-        await pace.step()
         batch = store.scan(cursor, size)
         for mapping in batch:
+            await pace.step()
             yield mapping
         if len(batch) < size:
             return
