@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "lig": "mapsys.cli.lig",
     "register": "mapsys.cli.register",
     "xtr": "mapsys.cli.xtr",
+    "scale": "mapsys.cli.scale",
 }
 """Each module defines a click command of the subcommand's name, with _ for -."""
 
