@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final, Protocol
 
 from mapsys.core.site import SiteTable
@@ -48,7 +48,12 @@ def subscriptions(question: SubscriptionsQuestion, source: Feeding) -> Subscript
     if question.cursor is not None:
         eid, end = EidPrefix.unpack(question.cursor)
         after = eid, question.cursor[end:]
-    held = source.store.subscriptions.after(after)
+    if question.prefix is None:
+        held = source.store.subscriptions.after(after)
+    else:
+        only, _ = EidPrefix.unpack(question.prefix)
+        behind = source.store.subscriptions.after(after or (only, b""))
+        held = takewhile(lambda one: one.eid == only, behind)
     found = list(islice(held, limit + 1))
     rows = [_subscription_row(one, source) for one in found[:limit]]
     following = rows[-1].eid + rows[-1].xtr_id if len(found) > limit else None

@@ -13,10 +13,14 @@ PREFIX_SOURCES: Final[tuple[PrefixSource, ...]] = get_args(PrefixSource)
 
 
 class SubscriptionsQuestion(msgspec.Struct, frozen=True, tag="subscriptions"):
-    """Who hears of which changes? cursor: as answered in ``SubscriptionsPage.next``."""
+    """Who hears of which changes? cursor: as answered in ``SubscriptionsPage.next``.
+
+    prefix: only of those of this EID-Prefix, packed.
+    """
 
     limit: int = 100
     cursor: bytes | None = None
+    prefix: bytes | None = None
 
 
 class SubscriptionRow(msgspec.Struct, frozen=True):

@@ -22,9 +22,11 @@ COLUMNS = (
 
 
 @click.command()
+@click.option("--prefix", help="Of this EID-Prefix only; [IID] may stand before it.")
 @api_options
 @output_option
 @watch_option
-def subscriptions(*, state: Path | None, url: str | None, output: str) -> None:
+def subscriptions(*, prefix: str | None, state: Path | None, url: str | None, output: str) -> None:
     """Show which xTRs hear of changes of which EID-Prefixes."""
-    print_items(output, COLUMNS, api(state, url).items("/api/v1/subscriptions", {}))
+    query = {} if prefix is None else {"prefix": prefix}
+    print_items(output, COLUMNS, api(state, url).items("/api/v1/subscriptions", query))

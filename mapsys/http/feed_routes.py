@@ -7,7 +7,7 @@ from typing import Final
 from mapsys.http import feeds
 from mapsys.http.formats import JSON, LIST_MEDIA
 from mapsys.http.problem import Problem
-from mapsys.http.route import PAGING, Parameter, Route
+from mapsys.http.route import PAGING, SUBSCRIBED, Parameter, Route
 from mapsys.query_feeds_rows import PREFIX_SOURCES
 
 OF: Final = Parameter(
@@ -26,8 +26,8 @@ FEEDS: Final = (
         "Which xTRs hear of changes of which EID-Prefixes.",
         rows=feeds.SubscriptionView,
         media=LIST_MEDIA,
-        parameters=PAGING,
-        problems=(Problem.BAD_CURSOR, Problem.NOT_ACCEPTABLE),
+        parameters=(SUBSCRIBED, *PAGING),
+        problems=(Problem.INVALID_EID, Problem.BAD_CURSOR, Problem.NOT_ACCEPTABLE),
     ),
     Route(
         "/api/v1/pitr-prefixes",

@@ -69,11 +69,13 @@ class PitrPrefixesView(msgspec.Struct, frozen=True):
 
 async def subscriptions(request: web.Request) -> web.StreamResponse:
     """Who hears of which changes."""
+    prefix = parameters.prefix(request.query)
+    packed = None if prefix is None else prefix.pack()
 
     async def fetch(
         cursor: bytes | None, limit: int
     ) -> tuple[list[SubscriptionView], bytes | None]:
-        question = SubscriptionsQuestion(limit, cursor)
+        question = SubscriptionsQuestion(limit, cursor, packed)
         try:
             page = await request.app[QUERY_CLIENT].ask(question, SubscriptionsPage)
         except QueryDeclined as declined:

@@ -111,6 +111,11 @@ INSTANCE_ID: Final = Parameter(
 PREFIX: Final = Parameter(
     "prefix", "An EID or EID-Prefix to compare with.", {"type": "string", "format": "eid"}
 )
+SUBSCRIBED: Final = Parameter(
+    "prefix",
+    "To changes of this EID-Prefix only; its instance-ID may stand before it in brackets.",
+    {"type": "string", "format": "eid"},
+)
 MATCH: Final = Parameter(
     "match",
     "How `prefix` compares; only together with it.",

@@ -129,6 +129,10 @@ def test_subscriptions_come_in_pages(web: HttpProcess, node: Node) -> None:
         paged += page["items"]
         cursor = f"&cursor={page['next']}"
     assert (paged, page["next"]) == (whole, None)
+    one = web.get("/api/v1/subscriptions?prefix=[0]198.18.1.0%2F24&limit=2").json()
+    rest = web.get(f"/api/v1/subscriptions?prefix=198.18.1.0%2F24&cursor={one['next']}").json()
+    assert (one["items"] + rest["items"], rest["next"]) == (whole[:3], None)
+    assert web.get("/api/v1/subscriptions?prefix=198.18.1.0%2F25").json()["items"] == []
     reasons = web.get("/api/v1/explain/198.18.1.7").json()["reasons"]
     told = [one["text"] for one in reasons if one["topic"] == "subscription"]
     assert [text.partition(":")[0] for text in told] == [

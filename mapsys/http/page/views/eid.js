@@ -26,7 +26,7 @@ const REGISTRATIONS = [
 ];
 
 /** The API lists them in the order of their EID-Prefixes, without a choice. */
-const SUBSCRIPTIONS_LOOKED_AT = 1_000;
+const SUBSCRIPTIONS_SHOWN = 100;
 
 /** Entries shown; the API has the rest. */
 const HISTORY_SHOWN = 50;
@@ -90,16 +90,17 @@ export function open({ parts: [, eid], query }) {
   return view;
 }
 
-/**
- * Subscriptions to any of the EID-Prefixes in an explanation. {items, all: whether all
- * subscriptions were looked at}; null where only some sites may be seen.
- */
+/** Subscriptions to any of the EID-Prefixes in an explanation; null where only some sites may be seen. */
 async function subscriptionsTo({ instance_id: instanceId, rule, answer, registrations }, signal) {
   const prefixes = new Set([rule, ...answer.map((one) => one.eid_prefix), ...registrations.map((one) => one.eid_prefix)]);
-  const first = await getUnless("forbidden", "subscriptions", { limit: SUBSCRIPTIONS_LOOKED_AT }, signal);
-  if (first === null) return null;
-  const items = first.items.filter((one) => one.instance_id === instanceId && prefixes.has(one.eid_prefix));
-  return { items, all: first.next === null };
+  const lists = [];
+  for (const prefix of prefixes) {
+    if (prefix === null) continue;
+    const page = await getUnless("forbidden", "subscriptions", { prefix: `[${instanceId}]${prefix}`, limit: SUBSCRIPTIONS_SHOWN }, signal);
+    if (page === null) return null;
+    lists.push(page);
+  }
+  return { items: lists.flatMap((one) => one.items), all: lists.every((one) => one.next === null) };
 }
 
 function partsOf(explained, eid, history, subscribed) {
@@ -125,7 +126,7 @@ function partsOf(explained, eid, history, subscribed) {
 }
 
 function subscriptions({ items, all }) {
-  const rest = all ? "" : make("p", { class: "said" }, "There are too many subscriptions to look at each; see ", link(address(["subscriptions"]), "all of them"), ".");
+  const rest = all ? "" : make("p", { class: "said" }, `The first ${SUBSCRIPTIONS_SHOWN} of each EID-Prefix; see `, link(address(["subscriptions"]), "all of them"), ".");
   return part("Who hears of changes", table("Who hears of changes", SUBSCRIPTIONS, items, "No xTR subscribed to these EID-Prefixes."), rest);
 }
 
