@@ -9,13 +9,14 @@ from ipaddress import IPv4Address
 from alt.delegation import Delegation
 from alt.export import ExportPolicy
 from alt.levels import FAMILIES
-from alt.model import AltConfig
+from alt.model import AltConfig, Tunnel
 from alt.node_instance import AltInstance
 from alt.node_peers import PeerStory
 from alt.peer import Peer
 from alt.reasons import EXPORT_REASONS, IMPORT_REASONS
 from alt.rib.adj_in import Heard
 from alt.rib.loc_rib import Route
+from alt.roles import Role
 from alt.router import AltRouter
 from mapsys.eid import EidPrefix
 from mapsys.query_alt_rows import (
@@ -55,7 +56,17 @@ def peer_row(
         told=len(peer.adj_out.told),
         updates=story.updates,
         losses=story.losses,
+        own_level=config.level.value,
+        level=_level_of(tunnel, config),
     )
+
+
+def _level_of(tunnel: Tunnel, config: AltConfig) -> str | None:
+    """A neighbour's level: that of the largest block that it holds, or what its role says."""
+    held = [one for one in config.delegations if one.holder == tunnel.neighbor]
+    if held:
+        return min(held, key=lambda one: one.block.length).level.value
+    return config.level.value if tunnel.role in (Role.PEER, Role.SIBLING) else None
 
 
 def route_rows(route: Route, router: AltRouter, exports: ExportPolicy) -> list[AltRow]:

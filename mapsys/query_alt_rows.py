@@ -85,7 +85,8 @@ class AltPeerRow(msgspec.Struct, frozen=True, tag="peer"):
     """One BGP session.
 
     state: "up", "down" or "held-off". since: of the state, in Unix time; None before
-    the first session. complete: families whose End-of-RIB has come. accepted,
+    the first session. level, own_level: the neighbour's and this node's; None where
+    neither delegations nor the role tell the neighbour's. complete: families whose End-of-RIB has come. accepted,
     refused: its routes. told: routes it has been told. updates: UPDATEs received
     since the start. why: of the last end.
     """
@@ -106,6 +107,8 @@ class AltPeerRow(msgspec.Struct, frozen=True, tag="peer"):
     told: int
     updates: int
     losses: int
+    own_level: str
+    level: str | None
 
 
 class AltWithheldRow(msgspec.Struct, frozen=True):

@@ -32,7 +32,8 @@ class EdgeView(msgspec.Struct, frozen=True):
     """A tunnel with its session, from this node to a neighbour.
 
     role: the neighbour's, as seen from here: parent, backup, child, peer or sibling.
-    state: up, down or held-off. accepted, refused, told: routes.
+    target_level: null where nothing tells it. state: up, down or held-off. accepted,
+    refused, told: routes.
     """
 
     instance_id: int
@@ -40,6 +41,8 @@ class EdgeView(msgspec.Struct, frozen=True):
     source: str
     target: str
     role: str
+    source_level: str
+    target_level: str | None
     state: str
     since: str | None
     why: str | None
@@ -92,6 +95,8 @@ def _edge(peer: AltPeerView, node: str) -> EdgeView:
         source=node,
         target=peer.neighbor,
         role=peer.role,
+        source_level=peer.own_level,
+        target_level=peer.level,
         state=peer.state,
         since=peer.since,
         why=peer.why,

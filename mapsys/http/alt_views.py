@@ -42,6 +42,8 @@ class AltPeerView(msgspec.Struct, frozen=True):
     told: int
     updates: int
     losses: int
+    own_level: str
+    level: str | None
 
 
 class AltWithheldView(msgspec.Struct, frozen=True):

@@ -160,7 +160,7 @@ class Rows:
 def alt_peer(name: str, state: str, refused: int) -> AltPeerRow:
     return AltPeerRow(
         *(7, name, "alt2", "child", "10.255.0.1", 65_101, None, state, None, None),
-        *([], 3, refused, 2, 40, 1),
+        *([], 3, refused, 2, 40, 1, "region", "msp"),
     )
 
 

@@ -136,7 +136,7 @@ class _Rows:
 def _peer(name: str, role: str, state: str, why: str | None) -> AltPeerRow:
     return AltPeerRow(
         *(0, name, f"{name}.example", role, "10.255.0.13", 65_101, "10.254.0.1", state),
-        *(1_790_000_000.0, why, ["ipv4"], 3, 1, 2, 40, 1),
+        *(1_790_000_000.0, why, ["ipv4"], 3, 1, 2, 40, 1, "msp", None),
     )
 
 

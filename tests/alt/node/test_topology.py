@@ -64,6 +64,8 @@ def test_sessions_are_edges_and_neighbours_nodes(tmp_path: Path) -> None:
         printed = CliRunner().invoke(cli, ["explain", "198.18.1.1", "--state", str(tmp_path)])
     edges = {edge["tunnel"]: edge for edge in shown["edges"]}
     assert (edges["mspa"]["role"], edges["mspa"]["state"]) == ("child", "up")
+    assert (edges["mspa"]["source_level"], edges["mspa"]["target_level"]) == ("region", "msp")
+    assert edges["ripe"]["target_level"] == "region"
     assert (edges["apnic"]["state"], edges["ripe"]["accepted"]) == ("down", 1)
     assert {edge["source"] for edge in shown["edges"]} == {"ms1.example"}
     names = [one["name"] for one in shown["nodes"]]
