@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
+from mapsys.core.admission_plan import AdmissionPlan
 from mapsys.core.refresh_plan import RefreshPlan
 from mapsys.core.shared_budgets import AnswerBudgets
 from mapsys.eid import EidPrefix
@@ -95,6 +96,9 @@ class Send:
     repeat: Repeat = Repeat.NEVER
     admit: Callable[[float], bool] | None = None
     scope: Callable[[], Scope | None] | None = field(default=None, compare=False, repr=False)
+    admissions: Callable[[], list[AdmissionPlan]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from array import array
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
+from mapsys.core.admission_plan import Ceiling
 from mapsys.core.effects import NearLimit
 from mapsys.core.reasons import Refusal
 from mapsys.core.site import EidRule, LispSite, SiteTable
@@ -54,25 +56,30 @@ class Over(NamedTuple):
     detail: str
 
 
+_Counted = TypeVar("_Counted", bound=Hashable)
+
+
 class MoreSpecifics:
-    """Counts of registered EID-Prefixes that lie inside a configured one, by that one."""
+    """Counts of registered EID-Prefixes that lie inside a configured one, by that one.
+
+    Each count is an array of one number that stays where it is (``ceilings_of``).
+    """
 
     def __init__(self, store: Store, sites: SiteTable, ceilings: Ceilings | None = None) -> None:
         """Counts what the store already holds."""
         self._store = store
         self._sites = sites
         self._ceilings = ceilings or Ceilings()
-        self._counts: Counter[EidPrefix] = Counter()
-        self._of_site: Counter[str] = Counter()
-        self._total = 0
-        self._octets = 0
+        self._counts: dict[EidPrefix, array[int]] = {}
+        self._of_site: dict[str, array[int]] = {}
+        self._total = _nothing()
+        self._octets = _nothing()
         self.recount()
 
     def recount(self) -> None:
         """Count what the store holds, from nothing."""
-        self._counts.clear()
-        self._of_site.clear()
-        self._total = self._octets = 0
+        for count in (*self._counts.values(), *self._of_site.values(), self._total, self._octets):
+            count[0] = 0
         around: list[tuple[LispSite, EidRule]] = []
         for site, rule in self._sites.rules():
             while around and not around[-1][1].prefix.covers(rule.prefix):
@@ -81,9 +88,9 @@ class MoreSpecifics:
             itself = self._store.get(rule.prefix)
             if around:  # what a nested prefix covers, and it itself, is not counted further out
                 self._add(around[-1][1], around[-1][0].name, -inside.prefixes)
-                self._octets -= inside.record_octets
+                self._octets[0] -= inside.record_octets
             self._add(rule, site.name, inside.prefixes - (itself is not None))
-            self._octets += inside.record_octets - octets_of(itself)
+            self._octets[0] += inside.record_octets - octets_of(itself)
             around.append((site, rule))
 
     def count_inside(self, prefix: EidPrefix, times: int) -> None:
@@ -99,16 +106,12 @@ class MoreSpecifics:
         if match is not None:
             site, rule = match
             self._add(rule, site.name, times)
-            self._octets += times * octets_of(mapping)
+            self._octets[0] += times * octets_of(mapping)
 
     def _add(self, rule: EidRule, site: str, times: int) -> None:
-        self._total += times
-        self._counts[rule.prefix] += times
-        self._of_site[site] += times
-        if not self._counts[rule.prefix]:
-            del self._counts[rule.prefix]
-        if not self._of_site[site]:
-            del self._of_site[site]
+        self._total[0] += times
+        _of(self._counts, rule.prefix)[0] += times
+        _of(self._of_site, site)[0] += times
 
     def added(self, eid: EidPrefix, rule: EidRule, site: str) -> list[NearLimit]:
         """A prefix that was not registered now is; warnings where a threshold is reached.
@@ -118,14 +121,14 @@ class MoreSpecifics:
         if eid == rule.prefix:
             return []
         self._add(rule, site, 1)
-        held = self._counts[rule.prefix]
+        held = self.held(rule)
         warnings = []
         if held == rule.more_specifics_warning:
             warnings.append(NearLimit(rule.prefix, site, held, rule.more_specifics_limit))
         ceilings = self._ceilings
         for count, limit, what in (
-            (self._of_site[site], ceilings.per_site, "more-specifics of the site"),
-            (self._total, ceilings.total, "more-specifics of the node"),
+            (self._of_site[site][0], ceilings.per_site, "more-specifics of the site"),
+            (self._total[0], ceilings.total, "more-specifics of the node"),
         ):
             if limit is not None and count == _threshold(limit):
                 warnings.append(NearLimit(None, site, count, limit, what))
@@ -142,32 +145,33 @@ class MoreSpecifics:
         match = self._above(eid) if before != after else None
         if match is None:
             return []
-        held = self._octets
-        self._octets += after - before
+        held = self._octets[0]
+        self._octets[0] += after - before
         limit = self._ceilings.octets
-        if held < _threshold(limit) <= self._octets:
+        if held < _threshold(limit) <= self._octets[0]:
             what = "octets of more-specifics of the node"
-            return [NearLimit(None, match[0].name, self._octets, limit, what)]
+            return [NearLimit(None, match[0].name, self._octets[0], limit, what)]
         return []
 
     def held(self, rule: EidRule) -> int:
         """More-specifics registered inside the rule's prefix."""
-        return self._counts[rule.prefix]
+        count = self._counts.get(rule.prefix)
+        return 0 if count is None else count[0]
 
     @property
     def total(self) -> int:
         """More-specifics of all sites."""
-        return self._total
+        return self._total[0]
 
     @property
     def octets(self) -> int:
         """Octets of the records registered for them."""
-        return self._octets
+        return self._octets[0]
 
     def over_limit(self, growths: Iterable[Growth]) -> Over | None:
         """The first of these that would exceed a limit, all before it granted."""
         inside: defaultdict[EidPrefix, int] = defaultdict(int)
-        ceilings, new, octets = self._ceilings, 0, self._octets
+        ceilings, new, octets = self._ceilings, 0, self._octets[0]
         for eid, site, rule, is_new, more in growths:
             if eid == rule.prefix:
                 continue
@@ -182,17 +186,37 @@ class MoreSpecifics:
                 continue
             new += 1
             inside[rule.prefix] += 1
-            if self._counts[rule.prefix] + inside[rule.prefix] > rule.more_specifics_limit:
+            if self.held(rule) + inside[rule.prefix] > rule.more_specifics_limit:
                 limit = rule.more_specifics_limit
                 detail = f"{rule.prefix} would hold more than {limit} more-specifics"
                 return Over(eid, Refusal.MORE_SPECIFICS_LIMIT, detail)
-            if ceilings.per_site is not None and self._of_site[site] + new > ceilings.per_site:
+            if (
+                ceilings.per_site is not None
+                and _of(self._of_site, site)[0] + new > ceilings.per_site
+            ):
                 detail = f"the site would hold more than {ceilings.per_site} more-specifics"
                 return Over(eid, Refusal.MORE_SPECIFICS_CEILING, detail)
-            if self._total + new > ceilings.total:
+            if self._total[0] + new > ceilings.total:
                 detail = f"the node would hold more than {ceilings.total} more-specifics"
                 return Over(eid, Refusal.MORE_SPECIFICS_CEILING, detail)
         return None
+
+    def ceilings_of(self, rule: EidRule, site: str) -> tuple[Ceiling, Ceiling, Ceiling, Ceiling]:
+        """What one more of the rule's more-specifics counts towards: rule, site, node, octets."""
+        ceilings = self._ceilings
+        of_site, octets = ceilings.per_site, ceilings.octets
+        return (
+            Ceiling(
+                _of(self._counts, rule.prefix),
+                rule.more_specifics_limit,
+                rule.more_specifics_warning,
+            ),
+            Ceiling(
+                _of(self._of_site, site), of_site, None if of_site is None else _threshold(of_site)
+            ),
+            Ceiling(self._total, ceilings.total, _threshold(ceilings.total)),
+            Ceiling(self._octets, octets, _threshold(octets)),
+        )
 
     def _above(self, eid: EidPrefix) -> tuple[LispSite, EidRule] | None:
         match = self._sites.longest_match(eid)
@@ -202,6 +226,17 @@ class MoreSpecifics:
 def octets_of(mapping: Mapping | None) -> int:
     """Octets of all records that are held for an EID-Prefix."""
     return 0 if mapping is None else sum(len(one.record) for one in mapping.registrations)
+
+
+def _nothing() -> array[int]:
+    return array("q", [0])
+
+
+def _of(counts: dict[_Counted, array[int]], what: _Counted) -> array[int]:
+    count = counts.get(what)
+    if count is None:
+        count = counts[what] = _nothing()
+    return count
 
 
 def _threshold(limit: int) -> int:

@@ -30,6 +30,13 @@ _AUTHENTICATION_OFFSET: Final = 16
 _NOTIFY_WORD: Final = 0x40000000
 _NOTIFY_HAS_TRAILER: Final = 0x08000000
 
+
+def notify_word(register: MapRegister) -> int:
+    """How the Map-Notify begins that acknowledges a Map-Register with the same records."""
+    trailer = 0 if register.xtr_id is None else _NOTIFY_HAS_TRAILER
+    return _NOTIFY_WORD | trailer | len(register.records)
+
+
 Again = Callable[[Datagram, float], list[Effect] | None]
 
 
@@ -54,10 +61,7 @@ def refresher(
     """
     mac_end = _AUTHENTICATION_OFFSET + len(register.authentication_data)
     zero_mac = bytes(len(register.authentication_data))
-    word = _NOTIFY_WORD | len(register.records)
-    if register.xtr_id is not None:
-        word |= _NOTIFY_HAS_TRAILER
-    notify_word = word.to_bytes(4, "big")
+    word = notify_word(register).to_bytes(4, "big")
     site, key, secret, check, mark = who.site, who.key, who.secret, who.check, who.mark
     registrant, site_name = who.registrant, site.name
     mac_of = secret.mac_function(register.algorithm_id, len(zero_mac))
@@ -105,7 +109,7 @@ def refresher(
                 replaced = previous
         effects: list[Effect] = [refreshed]
         if want_map_notify:
-            message = notify_word + tail
+            message = word + tail
             mac = mac_of(message)
             notify = message[:_AUTHENTICATION_OFFSET] + mac + message[mac_end:]
             to_source = site.notify_to_source
@@ -131,9 +135,6 @@ def plan_of(
     site, key, secret = who.site, who.key, who.secret
     valid_from, valid_until = key.bounds_of(secret)
     proves = is_proof(register, who.check, sender)
-    word = _NOTIFY_WORD | len(register.records)
-    if register.xtr_id is not None:
-        word |= _NOTIFY_HAS_TRAILER
 
     def accepted(count: int, now: float) -> None:
         key_uses.note(site.name, key, secret, now, count)
@@ -152,7 +153,7 @@ def plan_of(
         who.registrant,
         tuple(held),
         superseded_seconds,
-        word if register.want_map_notify else None,
+        notify_word(register) if register.want_map_notify else None,
         site.notify_to_source,
         is_writable,
         budgets.shared,

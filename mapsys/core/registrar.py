@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from mapsys.core.admission import MESSAGE, Authenticated, Claim, authenticate, claims_of
 from mapsys.core.adoption import Adoption
 from mapsys.core.changes import Changes, Message
-from mapsys.core.details import Details, registrant_of
+from mapsys.core.details import Details
 from mapsys.core.effects import (
     Datagram,
     Dropped,
     Effect,
     Endpoint,
-    Refreshed,
     Refused,
     Send,
 )
@@ -28,10 +26,10 @@ from mapsys.core.publish import read_record
 from mapsys.core.questions import LocalAddresses
 from mapsys.core.reasons import Drop, Refusal
 from mapsys.core.recipients import recipient_of
-from mapsys.core.refresh import plan_of, refresher
 from mapsys.core.relay_path import RelayPath, Rtrs
 from mapsys.core.replay import Check, digest_of, is_proof, nonce_is_new
 from mapsys.core.site import SiteTable
+from mapsys.core.teaching import Teaching
 from mapsys.core.verdict import (
     Kind,
     Verdict,
@@ -95,6 +93,17 @@ class Registrar:
             wall_offset=wall_offset,
             lifetime_seconds=lifetime_seconds,
             about_to_change=about_to_change,
+        )
+        self._teaching = Teaching(
+            store,
+            sites,
+            budgets,
+            self._changes,
+            key_uses=key_uses,
+            counts=self.counts,
+            history=history,
+            wall_offset=wall_offset,
+            is_writable=lambda: self.writable,
         )
         self.writable = True
 
@@ -226,7 +235,7 @@ class Registrar:
         for verdict in verdicts:
             effects.extend(self._changes.carry_out(verdict, message))
         if all(v.kind in _UNCHANGED for v in verdicts):
-            effects.append(self._refreshed(verdicts, message))
+            effects.append(self._teaching.refreshed(verdicts, message))
         if register.want_map_notify:
             octets = acknowledge(register, [_answer(v) for v in verdicts], who.secret)
             datagram = message.datagram
@@ -234,7 +243,15 @@ class Registrar:
             destination = Endpoint(datagram.source.host, port)
             if message.relay is not None:
                 octets, destination = message.relay.wrap(octets), message.relay.destination
-            effects.append(Send(octets, destination, datagram.local, after=self._store.ticket))
+            effects.append(
+                Send(
+                    octets,
+                    destination,
+                    datagram.local,
+                    after=self._store.ticket,
+                    admissions=self._teaching.admissions(verdicts, message),
+                )
+            )
         for registrations, published in to_tell:
             if published is not None:
                 effects.extend(self._tell(registrations, published, now))
@@ -244,49 +261,6 @@ class Registrar:
                 if verdict.own is not None and verdict.published is not None:
                     effects.extend(self._tell([verdict.own], verdict.published, now))
         return effects
-
-    def _refreshed(self, verdicts: Sequence[Verdict], message: Message) -> Refreshed:
-        """The effect, with how it can be had again where that may be."""
-        effect = Refreshed(message.who.site.name, len(verdicts))
-        sender = message.datagram.source.host
-        # Counted for whom it is a copy of, the next one from there need be no copy.
-        is_copy = message.who.registrant != registrant_of(message.register.xtr_id, sender)
-        if (
-            message.relay is not None
-            or is_copy
-            or any(v.kind is not Kind.REFRESH or v.published != v.octets for v in verdicts)
-        ):
-            return effect
-        held = [
-            (
-                v.claim.eid,
-                self._changes.lifetime_seconds(message.register, v.record.record_ttl_minutes),
-            )
-            for v in verdicts
-        ]
-        again = refresher(
-            self._store,
-            self._budgets,
-            lambda: self.writable,
-            key_uses=self._key_uses,
-            register=message.register,
-            who=message.who,
-            sender=sender,
-            held=held,
-            superseded_seconds=self._changes.superseded_seconds,
-        )
-        plan = partial(
-            plan_of,
-            self._budgets,
-            lambda: self.writable,
-            key_uses=self._key_uses,
-            register=message.register,
-            who=message.who,
-            sender=sender,
-            held=held,
-            superseded_seconds=self._changes.superseded_seconds,
-        )
-        return replace(effect, again=again, plan=plan)
 
     def _to_tell(self, verdict: Verdict, who: Authenticated) -> list[Registration]:
         """The other xTRs whose picture of the mapping is now wrong.

@@ -66,6 +66,7 @@ class NativeDatapath(PureDatapath):
         self._follows = isinstance(store, NativeStore)
         """Whether the batches see by themselves where the store changes."""
         self._now = 0.0
+        self._admitted = 0
         self._numbers: dict[Listener, int] = {}
         self._told: dict[tuple[str, int | None], EidPrefix] = {}
         """By outcome and action, a prefix that was answered for."""
@@ -135,6 +136,7 @@ class NativeDatapath(PureDatapath):
         """Be shown the core's answer to a punt, to give it again where the effects allow."""
         super().learn(punt, effects)
         self._learn_refreshes(punt, effects)
+        self._learn_admissions(punt, effects)
         sends = [effect for effect in effects if isinstance(effect, Send)]
         answered = [effect for effect in effects if isinstance(effect, Answered)]
         if self._repeats is None or len(sends) != 1 or len(answered) != 1 or len(effects) != 2:
@@ -158,6 +160,21 @@ class NativeDatapath(PureDatapath):
                     _packed(punt.source.host),
                     effect.plan(),
                     self._leaving(route, reply),
+                )
+
+    def _learn_admissions(self, punt: Datagram, effects: Sequence[Effect]) -> None:
+        if self._repeats is None:
+            return
+        for effect in effects:
+            if not isinstance(effect, Send) or effect.admissions is None:
+                continue
+            reply = Endpoint(punt.source.host, CONTROL_PORT)
+            route, came_to = self._sockets.route(punt.local, reply), self._sockets.at(punt.local)
+            if route is not None and came_to is not None and route.listener is came_to:
+                self._batches.learn_admissions(
+                    self._as_arrived(punt, came_to),
+                    _packed(punt.source.host),
+                    effect.admissions(),
                 )
 
     def _as_arrived(self, punt: Datagram, came_to: Listener) -> Arrival:
@@ -202,9 +219,26 @@ class NativeDatapath(PureDatapath):
             self._repeated_refreshes += messages
             accepted(messages, self._now)
             effects.append(Refreshed(site, records, count=messages))
+        effects += self._take_admitted()
         self._repeated_refreshes += len(over)
         for host, port, site in over:
             effects.append(Dropped(Endpoint(host, port), "MapRegister", OVER_BUDGET, site))
+        return effects
+
+    def _take_admitted(self) -> list[Effect]:
+        """What became of Map-Registers that were taken in without the core."""
+        effects: list[Effect] = []
+        for plan, what in self._batches.take_admitted():
+            if len(what) == 5:
+                eid, host, port, first, registrant = what
+                effects.append(plan.noted(eid, Endpoint(host, port), first, registrant, self._now))
+            else:
+                messages, refreshes, records = what
+                plan.accepted(messages, self._now)
+                self._repeated_refreshes += refreshes
+                self._admitted += messages - refreshes
+                if refreshes:
+                    effects.append(Refreshed(plan.site, records, count=refreshes))
         return effects
 
     def forget(self) -> None:
@@ -256,6 +290,7 @@ class NativeDatapath(PureDatapath):
         totals = Counters()
         for name, count in super().counters().items():
             totals.add(name, count)
+        totals.add("repeated.register", self._admitted)
         if lost := self._batches.waiting[1]:
             totals.add("waiting_dropped", lost)
         return totals.totals()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from mapsys.core.admission_plan import AdmissionPlan
 from mapsys.core.effects import Scope
 from mapsys.core.refresh_plan import RefreshPlan
 from mapsys.core.shared_budgets import Host, SharedBudgets
@@ -154,6 +155,14 @@ class NativeBatches:
         self,
     ) -> tuple[
         list[tuple[str, Callable[[int, float], None], int, int]], list[tuple[str, int, str]]
+    ]: ...
+    def learn_admissions(
+        self, asked_by: Arrival, source: bytes, plans: list[AdmissionPlan]
+    ) -> None: ...
+    def take_admitted(
+        self,
+    ) -> list[
+        tuple[AdmissionPlan, tuple[EidPrefix, str, int, bool, bytes] | tuple[int, int, int]]
     ]: ...
     def release(self, ticket: int) -> None: ...
     @property

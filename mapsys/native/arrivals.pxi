@@ -45,3 +45,15 @@ cdef int fill_leaving(to, leaving *made) except -1:
         made.from_source = True
         memcpy(made.source, <const char *>source, len(source))
     return 0
+
+
+cdef object noted_registration(const note *noted):
+    """(EID-Prefix, host, port, whether it is the first, registrant)"""
+    family = _AF_INET6 if noted.source.ipv6 else _AF_INET
+    return (
+        eid_of_key(&noted.eid),
+        inet_ntop(family, (<const char *>noted.source.address)[:16 if noted.source.ipv6 else 4]),
+        noted.source.port,
+        bool(noted.first),
+        (<const char *>noted.registrant)[:noted.registrant_octets],
+    )

@@ -216,3 +216,98 @@ cdef class Learning(Receiving):
                 use.messages = use.records = 0
         refused, self.refused_sites = self.refused_sites, []
         return taken, refused
+
+    def learn_admissions(self, asked_by, bytes source, list plans):
+        """Take in every plain Map-Register as these plans (core.admission_plan) say.
+
+        asked_by, source: as in :meth:`learn`; of the Map-Register that was accepted.
+        """
+        cdef arrival came
+        cdef Key key
+        if self.all.registrations == NULL:
+            return
+        arrival_of(asked_by, source, &came)
+        if not read_plain_register(came.data, came.length, self.all.admitted.read):
+            return
+        if self.all.admitted.locators.count > ACCEPTED_LOCATORS_LIMIT:
+            self.forget()
+        for plan in plans:
+            if plan.algorithm_id == HKDF_SHA256 and not plan.secret.prepared(NativeKey).derives:
+                return
+            if self.all.admitted.used == ADMISSIONS_LIMIT:
+                self.forget()
+            self._ask(plan.budgets)
+            key_of(plan.prefix, &key)
+            if admission_find(&self.all.admitted, &key, self.all.admitted.read) == NOTHING:
+                self._admit(&key, plan)
+            if accept_locators(&self.all.admitted, plan.site_mark, &came) < 0:
+                raise MemoryError
+
+    cdef int _admit(self, const Key *key, plan) except -1:
+        cdef NativeKey secret = plan.secret.prepared(NativeKey)
+        cdef admissions *known = &self.all.admitted
+        cdef admission *made = &known.all[known.used]
+        cdef bytes site = plan.site.encode()
+        cdef uint32_t leaf
+        if len(site) > 255:
+            return 0
+        memset(made, 0, sizeof(admission))
+        self.keys[secret] = secret
+        made.key = &secret.key
+        made.word = plan.word
+        made.key_id = plan.key_id
+        made.algorithm_id = plan.algorithm_id
+        made.check = plan.check
+        made.mac_octets = plan.mac_octets
+        made.flags = plan.flags
+        made.more_specifics = plan.more_specifics
+        made.to_source = plan.to_source
+        made.limits_senders = plan.limits_senders
+        made.limited = plan.rate is not None
+        if made.limited:
+            made.per_second, made.burst = plan.rate
+        made.site_mark = plan.site_mark
+        self.sites[plan.site_mark] = plan.site
+        made.valid_from = plan.valid_from
+        made.valid_until = plan.valid_until
+        made.wall_offset = plan.wall_offset
+        made.superseded_seconds = plan.superseded_seconds
+        made.lifetime_seconds = plan.lifetime_seconds
+        made.notify_word = plan.notify_word
+        for index in range(CEILINGS):
+            self._limit(&made.ceilings[index], plan.ceilings[index])
+        made.site_octets = len(site)
+        memcpy(made.site, <const char *>site, len(site))
+        leaf = trie_find(&known.rules, key)
+        made.after = NOTHING
+        if leaf != NOTHING:
+            made.after = known.rules.leaves[leaf].value
+        else:
+            leaf = trie_insert(&known.rules, key)
+            if leaf == NOTHING:
+                raise MemoryError
+        known.rules.leaves[leaf].value = known.used
+        known.used += 1
+        self.admitted.append(plan)
+        self.is_open = plan.is_open
+        return 0
+
+    cdef int _limit(self, ceiling *made, told) except -1:
+        cdef Py_buffer view
+        PyObject_GetBuffer(told.held, &view, PyBUF_WRITABLE)
+        made.held = <int64_t *>view.buf  # it lives as long as the plan
+        PyBuffer_Release(&view)
+        made.limit = (<int64_t>1 << 62) if told.limit is None else told.limit
+        made.warning = told.warning or 0
+        return 0
+
+    def take_admitted(self):
+        """Of plain Map-Registers taken in since the last call: [(plan, what)], in their order.
+
+        what: (EID-Prefix, host, port, whether it is the first, registrant) of a registration
+        that is new or changed; or, once for a plan, (messages accepted, of those the ones that
+        changed nothing, their records).
+        """
+        self._gather_admitted()
+        told, self.told = self.told, []
+        return told

@@ -14,6 +14,9 @@ cdef class Receiving:
     cdef list accepted           # by number: who is told of accepted Map-Registers
     cdef dict keys               # NativeKey, by what the core knows a secret by
     cdef object is_writable
+    cdef object is_open          # whether plain Map-Registers are taken in here at present
+    cdef list admitted           # by number: the core.admission_plan.AdmissionPlan of each
+    cdef list told               # what take_admitted gives beside the newest
     cdef list refused            # (host, port) of askers over a budget
     cdef list refused_sites      # likewise of Map-Registers, with the site
     cdef dict sites              # name, by fingerprint
@@ -30,6 +33,8 @@ cdef class Receiving:
             self.all.mutex = &own.mutex
             self.all.ticket = &own._ticket
         self.outcomes = []
+        self.admitted = []
+        self.told = []
         self.refused = []
         self.refused_sites = []
         self.forget()
@@ -69,13 +74,15 @@ cdef class Receiving:
 
     def forget(self):
         """Repeat nothing learned so far."""
-        if batches_forget(&self.all) < 0:
+        self._gather_admitted()
+        if batches_forget(&self.all) < 0 or admissions_forget(&self.all.admitted) < 0:
             raise MemoryError
         self.uses = {}
         self.accepted = []
         self.keys = {}
         self.sites = {}
-        self.is_writable = None
+        self.is_writable = self.is_open = None
+        self.admitted = []
         self.budgets = self.shared = None
         self.all.budgets = NULL
 
@@ -83,6 +90,23 @@ cdef class Receiving:
         """End what changes in the store may have made wrong."""
         if follow(&self.all) < 0:
             raise MemoryError
+
+    cdef int _gather_admitted(self) except -1:
+        """Put what was noted and counted of Map-Registers taken in with what is to be told."""
+        cdef uint32_t index
+        cdef note *noted
+        cdef admission *one
+        for index in range(self.all.admitted.notes_used):
+            noted = &self.all.admitted.notes[index]
+            self.told.append((self.admitted[noted.by], noted_registration(noted)))
+        self.all.admitted.notes_used = 0
+        while self.all.admitted.counted != NOTHING:
+            index = self.all.admitted.counted
+            one = &self.all.admitted.all[index]
+            self.told.append((self.admitted[index], (one.messages, one.refreshes, one.refreshed)))
+            one.messages = one.refreshes = one.refreshed = 0
+            self.all.admitted.counted = one.counted_after
+        return 0
 
     cdef int _ask(self, shared) except -1:
         """Ask these budgets from now on; nothing that was taught with others stays."""
@@ -107,6 +131,9 @@ cdef class Receiving:
         self.follow()
         self.all.now = now
         self.all.writable = self.is_writable is not None and self.is_writable()
+        self.all.admitted.is_open = self.is_open is not None and self.is_open()
+        self.all.admitted.all_tainted = False
+        self.all.admitted.taints = 0
         for number in order:
             index = number
             while room > 0:
@@ -140,19 +167,5 @@ cdef class Receiving:
             elif self.all.fates[at] == OVER_BUDGET:
                 self.refused.append(arrived[1:3])
             else:
-                self.refused_sites.append((*arrived[1:3], self._site(&self.all.arrivals[at])))
+                self.refused_sites.append((*arrived[1:3], self.sites[self.all.sites[at]]))
         return 0
-
-    cdef object _site(self, const arrival *came):
-        """Whose Map-Register it is, of those that are taught."""
-        cdef uint8_t name[32]
-        cdef uint32_t number
-        name_of_register(came, name)
-        memcpy(
-            &number,
-            cell_payload(
-                &self.all.taught.names, cells_find(&self.all.taught.names, name, NAME_OCTETS)
-            ),
-            sizeof(uint32_t),
-        )
-        return self.sites[self.all.taught.all[number].site_mark]

@@ -41,11 +41,19 @@ cdef int key_of(eid, Key *key) except -1:
 cdef object eid_of(const Trie *trie, uint32_t leaf):
     """The EID-Prefix of a leaf."""
     cdef uint64_t number = trie.planes[trie.leaves[leaf].plane].number
-    cdef int family = number & 0xFF
-    cdef uint16_t length = trie.leaves[leaf].length
+    return _eid(
+        number >> FAMILY_BITS, number & 0xFF, leaf_key(trie, leaf), trie.leaves[leaf].length
+    )
+
+
+cdef object eid_of_key(const Key *key):
+    """The EID-Prefix of a key."""
+    return _eid(key.instance_id, key.family, key.octets, key.length)
+
+
+cdef object _eid(uint32_t instance_id, int family, const uint8_t *key, uint16_t length):
     cdef int width = FAMILY_WIDTHS[family]
     cdef int octets = (length + 7) >> 3
-    cdef const uint8_t *key = leaf_key(trie, leaf)
     cdef unsigned long long low = 0
     cdef int index
     if width <= 64:
@@ -56,7 +64,7 @@ cdef object eid_of(const Trie *trie, uint32_t leaf):
         network = low
     else:
         network = int.from_bytes((<const char *>key)[:octets], "big") << (width - 8 * octets)
-    return _canonical(number >> FAMILY_BITS, FAMILIES[family], network, length)
+    return _canonical(instance_id, FAMILIES[family], network, length)
 
 
 cdef size_t pack_prefix(const Key *key, uint8_t *to) noexcept nogil:

@@ -269,32 +269,47 @@ cdef fate carry_out(
 cdef void acknowledge(
     refreshes *known, const refresh *one, uint64_t ticket, const arrival *came
 ) noexcept nogil:
-    """Put the Map-Notify with those that wait: the Map-Register with another first word and MAC."""
+    cdef waiting *made = keep_waiting(
+        known, ticket, came, one.word, one.key, one.algorithm_id, one.mac_octets
+    )
+    if made == NULL:
+        return
+    made.to = one.to
+    if made.to.destination.port == 0:
+        made.to.destination.port = came.source.port
+
+
+cdef waiting *keep_waiting(
+    refreshes *known, uint64_t ticket, const arrival *came, uint32_t word, const mac_key *key,
+    int algorithm_id, uint32_t mac_octets,
+) noexcept nogil:
+    """Put a Map-Notify with those that wait: the Map-Register with another first word and MAC.
+
+    Where to it leaves is for the caller to say. NULL: it is lost.
+    """
     cdef waiting *made
     cdef uint8_t mac[32]
     if known.waiting_count == WAITING_LIMIT:
         known.waiting_dropped += 1
-        return
+        return NULL
     made = <waiting *>malloc(sizeof(waiting) + came.length)
     if made == NULL:
         known.waiting_dropped += 1
-        return
-    made.next = NULL
+        return NULL
+    memset(made, 0, sizeof(waiting))
     made.ticket = ticket
-    made.to = one.to
-    if made.to.destination.port == 0:
-        made.to.destination.port = came.source.port
     made.length = came.length
     memcpy(made.data, came.data, came.length)
-    put32(made.data, one.word)
-    message_mac(one.key, one.algorithm_id, made.data, came.length, one.mac_octets, mac)
-    memcpy(made.data + MAC_OFFSET, mac, one.mac_octets)
+    put32(made.data, word)
+    message_mac(key, algorithm_id, made.data, came.length, mac_octets, mac)
+    memcpy(made.data + MAC_OFFSET, mac, mac_octets)
     if known.last == NULL:
         known.first = made
     else:
         known.last.next = made
     known.last = made
     known.waiting_count += 1
+    return made
 
 
 cdef void release_waiting(

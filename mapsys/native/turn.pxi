@@ -22,8 +22,10 @@ cdef struct batches:
     listener listeners[256]
     int listener_count
     uint16_t own_ports[256]
+    uint64_t *sites         # by arrival: whose budget it was over
     plans held
     refreshes taught
+    admissions admitted
     budget_tables *budgets  # those that plans and refreshes were taught with
     Registrations *registrations
     pthread_mutex_t *mutex
@@ -39,9 +41,12 @@ cdef int batches_open(batches *all, uint64_t seed) noexcept nogil:
     all.out = <outbox *>calloc(1, sizeof(outbox))
     all.arrivals = <arrival *>malloc(ARRIVALS_LIMIT * sizeof(arrival))
     all.fates = <uint8_t *>malloc(ARRIVALS_LIMIT)
+    all.sites = <uint64_t *>malloc(ARRIVALS_LIMIT * sizeof(uint64_t))
     all.part = <chunk *>malloc(sizeof(chunk))
     all.box.octets = <uint8_t *>malloc(READS * READ_OCTETS)
     if all.out == NULL or all.arrivals == NULL or all.fates == NULL or all.part == NULL:
+        return -1
+    if all.sites == NULL or admissions_open(&all.admitted, seed) < 0:
         return -1
     all.out.octets = <uint8_t *>malloc(OUT_OCTETS)
     if all.box.octets == NULL or all.out.octets == NULL or plans_open(&all.held, seed) < 0:
@@ -56,13 +61,15 @@ cdef void batches_close(batches *all) noexcept nogil:
     free(all.arrivals)
     free(all.fates)
     free(all.part)
+    free(all.sites)
     free(all.box.octets)
     plans_close(&all.held)
     refreshes_close(&all.taught)
+    admissions_close(&all.admitted)
 
 
 cdef int batches_forget(batches *all) noexcept nogil:
-    """Know nothing any more that was learned; -1 where there is no memory."""
+    """Know nothing any more that hangs on what is registered; -1 where there is no memory."""
     if plans_forget(&all.held) < 0 or ways_forget(&all.held) < 0:
         return -1
     return refreshes_forget(&all.taught)
@@ -92,6 +99,26 @@ cdef void deal(batches *all) noexcept nogil:
         look_up(all, at)
         answer_chunk(all)
         at += all.part.count
+    if all.admitted.used and all.admitted.is_open:
+        admit_rest(all)
+
+
+cdef void admit_rest(batches *all) noexcept nogil:
+    """Take in the Map-Registers that are left, so far as the core has said how."""
+    cdef int at
+    cdef const arrival *came
+    for at in range(all.arrived):
+        came = &all.arrivals[at]
+        if all.fates[at] != UNKNOWN or came.length == 0 or came.data[0] >> 4 != MAP_REGISTER:
+            continue
+        pthread_mutex_lock(all.mutex)
+        all.fates[at] = admit(
+            &all.admitted, all.registrations, all.budgets, &all.taught, all.ticket[0],
+            all.listeners, came, all.now, &all.sites[at],
+        )
+        pthread_mutex_unlock(all.mutex)
+        if follow(all) < 0:
+            all.admitted.all_tainted = True
 
 
 cdef void look_up(batches *all, int at) noexcept nogil:
@@ -167,4 +194,5 @@ cdef void answer_chunk(batches *all) noexcept nogil:
                 &all.taught, all.registrations, all.budgets, all.ticket[0],
                 part.refreshes[index], came, all.now,
             )
+            all.sites[part.first + index] = all.taught.all[part.refreshes[index]].site_mark
             pthread_mutex_unlock(all.mutex)
