@@ -14,10 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mapsys.spreadsheet import defused
+
 FORMATS: Final = ("table", "json", "ndjson", "yaml", "csv")
 
 PIPED_WIDTH: Final = 400
 """Columns of a table that goes into a pipe: nothing is cut or wrapped there."""
+
+NOTHING: Final = "-"
+"""What stands in a table for a value that there is not; CSV leaves it out."""
 
 Item = Mapping[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -86,11 +91,11 @@ def printable(value: object) -> str:
     """One line of text in which nothing can steer a terminal."""
     match value:
         case None:
-            return "-"
+            return NOTHING
         case bool():
             return "yes" if value else "no"
         case list() | tuple():
-            return ", ".join(printable(one) for one in value) or "-"
+            return ", ".join(printable(one) for one in value) or NOTHING
     text = str(value)
     if text.isprintable():
         return text
@@ -131,7 +136,10 @@ def _print_csv(columns: Sequence[Column], items: Iterable[Item]) -> None:
 
 
 def _csv_cell(value: object) -> str:
-    return "" if value is None else printable(value)
+    text = printable(value)
+    if text == NOTHING:
+        return ""
+    return text if isinstance(value, int | float) else defused(text)
 
 
 def _json(value: object, indent: int | None = None) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from mapsys.http.problem import Problem, ProblemError
+from mapsys.spreadsheet import defused
 
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
@@ -17,9 +18,6 @@ CSV: Final = "text/csv"
 
 LIST_MEDIA: Final = (JSON, NDJSON, CSV)
 """In the order in which they are preferred where the client does not care."""
-
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would run: anyone may name a site or send a detail that begins so."""
 
 
 def chosen(accept: str) -> str:
@@ -84,8 +82,7 @@ def _cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return defused(value if isinstance(value, str) else msgspec.json.encode(value).decode())
 
 
 def _range(part: str) -> tuple[str, float]:

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 import mapsys
 from mapsys.cli.main import cli
-from mapsys.cli.output import FORMATS, printable
+from mapsys.cli.output import FORMATS, Column, field, print_item, printable
 from tests.cli.conftest import Run
 from tests.http.node import Node
 from tests.http.process import HttpProcess, http_process
@@ -189,3 +189,11 @@ def test_text_cannot_steer_a_terminal() -> None:
     assert printable("a\x1b[2Jb\nc") == "a\\x1b[2Jb\\nc"
     assert printable(None) == "-"
     assert printable([True, "x"]) == "yes, x"
+
+
+def test_csv_holds_no_formula_and_nothing_for_what_there_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    item = {"name": "=HYPERLINK(1)", "gone": None, "none": [], "below": -3, "on": True}
+    print_item("csv", [Column(name, field(name)) for name in item], item)
+    assert capsys.readouterr().out.splitlines()[1] == "'=HYPERLINK(1),,,-3,yes"
