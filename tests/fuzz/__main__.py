@@ -14,7 +14,10 @@ from pathlib import Path
 from tests.fuzz.campaign import Outcome, fuzz, keep
 from tests.fuzz.targets import MODULES, target_of
 
-_HEAD = f"{'target':<16}{'executions':>12}{'per second':>12}{'features':>10}{'kept':>7}  finding"
+_HEAD = (
+    "| target | executions | per second | features | kept | findings | wanted | met | seed |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
 
 
 def main() -> int:
@@ -32,7 +35,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no target {unknown[0]!r}; there are {', '.join(MODULES)}")
     print(_HEAD)
-    findings = 0
+    findings, executions = [], 0
     for name in arguments.targets or [name for name in MODULES if name != "any"]:
         target = target_of(name)
         with tempfile.TemporaryDirectory(prefix="mapsys-fuzz-") as folder:
@@ -44,17 +47,23 @@ def main() -> int:
                 seed=arguments.seed,
             )
             kept = keep(target, Path(folder)) if arguments.keep else outcome.inputs
-        print(_line(outcome, kept), flush=True)
-        findings += outcome.finding is not None
+        print(_row(outcome, kept, arguments.seed), flush=True)
+        executions += outcome.executions
+        if outcome.finding is not None:
+            findings.append(f"{outcome.target}: {outcome.finding}")
+    met = "NO" if findings else "yes"
+    print(f"| all | {executions:,} | | | | {len(findings)} | 0 | {met} | {arguments.seed} |")
+    for finding in findings:
+        print(finding)
     return 1 if findings else 0
 
 
-def _line(outcome: Outcome, kept: int) -> str:
+def _row(outcome: Outcome, kept: int, seed: int) -> str:
     rate = outcome.executions / max(outcome.seconds, 1e-9)
-    found = "none" if outcome.finding is None else outcome.finding
+    found, met = (0, "yes") if outcome.finding is None else (1, "NO")
     return (
-        f"{outcome.target:<16}{outcome.executions:>12,}{rate:>12,.0f}"
-        f"{outcome.features:>10,}{kept:>7,}  {found}"
+        f"| {outcome.target} | {outcome.executions:,} | {rate:,.0f} | {outcome.features:,}"
+        f" | {kept:,} | {found} | 0 | {met} | {seed} |"
     )
 
 

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from tests.daemon.node import Node
 from tests.figures.record import Figure
 from tests.reliability.amplification import spoofed
+from tests.reliability.by_test import TESTED, by_fault_tests, by_test
 from tests.reliability.floods import flood, malformed
 from tests.reliability.forked import ForkedNode
 from tests.reliability.kills import kills
@@ -37,7 +39,7 @@ def fresh_node(kind: type[Node] = Node) -> Iterator[Node]:
 
 
 def chaos(options: argparse.Namespace) -> Iterator[Figure]:
-    """Kills, reloads, garbage, a flood, spoofed requests; 0 of one leaves it out."""
+    """Kills, reloads, garbage, a flood, spoofed requests, then what has a test; 0 is left out."""
     seed = options.seed
     if options.kills:
         with fresh_node(ForkedNode) as node:
@@ -65,6 +67,12 @@ def chaos(options: argparse.Namespace) -> Iterator[Figure]:
             "octets sent for one, beyond the bursts", sent.octets_for_one, 3, sent.requests
         )
         yield Figure("datagrams sent for one", sent.packets_for_one, 1, sent.requests)
+    for tested in TESTED:
+        count = getattr(options, tested.option)
+        if count:
+            yield from by_test(tested, count)
+    if options.faults:
+        yield by_fault_tests(options.faults)
 
 
 def soak(options: argparse.Namespace) -> Iterator[Figure]:
@@ -96,17 +104,37 @@ def soak(options: argparse.Namespace) -> Iterator[Figure]:
     yield Figure("faults", faults, 0, messages)
 
 
+SIZES: Final = {
+    "kills": (20, 1_000),
+    "reloads": (10, 1_000),
+    "malformed": (100_000, 50_000_000),
+    "flood_seconds": (10, 600),
+    "spoofed": (20_000, 1_000_000),
+    **{tested.option: (tested.count, tested.long_count) for tested in TESTED},
+    "faults": (1, 100),
+}
+"""By row of the table: how many in a test run, and in the long one."""
+
+
+def sizes(options: argparse.Namespace) -> None:
+    """Fill in what was not told: nothing where some row was, else every row."""
+    is_choice = any(getattr(options, name) is not None for name in SIZES)
+    for name, both in SIZES.items():
+        if getattr(options, name) is None:
+            setattr(options, name, 0 if is_choice else both[options.long])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     parser.add_argument("what", choices=("chaos", "soak"))
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
-    parser.add_argument("--kills", type=int, default=1_000)
-    parser.add_argument("--reloads", type=int, default=1_000)
-    parser.add_argument("--malformed", type=int, default=50_000_000)
-    parser.add_argument("--flood-seconds", type=float, default=600.0)
-    parser.add_argument("--spoofed", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=8 * 3600.0, help="of a soak")
+    parser.add_argument("--long", action="store_true", help="every row of chaos at its long size")
+    for name, (count, long_count) in SIZES.items():
+        sizes_told = f"only this row, so often ({count:,}; --long {long_count:,})"
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=sizes_told)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of a soak (60)")
     options = parser.parse_args()
+    sizes(options)
     run: Callable[[argparse.Namespace], Iterator[Figure]] = (
         chaos if options.what == "chaos" else soak
     )
@@ -115,9 +143,13 @@ def main() -> int:
     for row in run(options):
         rows.append(row)
         print(row, flush=True)
-    print("\n| what | measured | wanted | of |\n|---|---|---|---|")
+    print("\n| figure | measured | of | wanted | met | seed |\n|---|---|---|---|---|---|")
     for row in rows:
-        print(f"| {row.name} | {row.measured:.4g} | at most {row.wanted:g} | {row.of:,} |")
+        met = "yes" if row.measured <= row.wanted else "NO"
+        print(
+            f"| {row.name} | {row.measured:.4g} | {row.of:,} | at most {row.wanted:g} | {met}"
+            f" | {options.seed} |"
+        )
     return 0 if all(row.measured <= row.wanted for row in rows) else 1
 
 
