@@ -1,12 +1,13 @@
 """PrefixTable: values by EID-Prefix, found exactly, by longest match, by range and by hole.
 
 Each (instance-ID, family) is a plane of its own: prefixes as integers, network
-bits then length, kept sorted in blocks of at most 1024. A covering prefix sorts
+bits then length, kept sorted in blocks of a bounded size. A covering prefix sorts
 before what it covers, so every question is a few binary searches: an exact
 match is one, a longest match one per prefix length that diverges from the EID,
 a range is a slice, and the hole around an EID follows from its two neighbours.
 Families whose key fits 64 bits keep it in an ``array``: 8 octets a prefix, and
-nothing for the garbage collector to visit.
+nothing for the garbage collector to visit. The others keep theirs in tuples, copied
+for each new key: of a tuple that holds numbers alone the collector lets go, of a list never.
 
 A dictionary per prefix length would be faster to fill, yet slower to search
 (one probe for each length in use), four times as large, and without order.
@@ -17,7 +18,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from mapsys.eid import WIDTH_BITS, EidPrefix, Family
 
@@ -26,7 +27,13 @@ V = TypeVar("V")
 BLOCK_LIMIT: Final = 1024
 """Keys in a block before it is cut in two: inserting moves at most this many."""
 
+TUPLE_LIMIT: Final = 256
+"""The same where each insertion copies them all."""
+
 _FAMILY_BITS: Final = 8
+
+Keys: TypeAlias = "array[int] | tuple[int, ...]"
+"""The keys of one block, in order."""
 
 
 class PrefixTable(Generic[V]):
@@ -182,6 +189,7 @@ class _Plane(Generic[V]):
     """One instance-ID and family: sorted blocks of keys, and their values beside them."""
 
     __slots__ = (
+        "_block_limit",
         "_lengths",
         "_new_keys",
         "_new_values",
@@ -213,12 +221,12 @@ class _Plane(Generic[V]):
         self.version = 0
         """Rises with every put of a new key and every removal."""
         self.firsts: list[int] = []
-        self.keys: list[MutableSequence[int]] = []
+        self.keys: list[Keys] = []
         self.values: list[MutableSequence[V]] = []
         self._new_values = new_values
-        self._new_keys: Callable[[], MutableSequence[int]] = (
-            _new_word_array if self.highest < 1 << 64 else list
-        )
+        is_narrow = self.highest < 1 << 64
+        self._new_keys: Callable[[], Keys] = _new_word_array if is_narrow else _new_tuple
+        self._block_limit = BLOCK_LIMIT if is_narrow else TUPLE_LIMIT
         self._lengths: list[int] = []
         """Prefix lengths in use, sorted."""
         self._of_length: dict[int, int] = {}
@@ -261,14 +269,16 @@ class _Plane(Generic[V]):
         if index < len(keys) and keys[index] == key:
             before, values[index] = values[index], value
             return before
-        keys.insert(index, key)
+        keys = self.keys[block] = _inserted(keys, index, key)
         values.insert(index, value)
         self.firsts[block] = keys[0]
-        if len(keys) > BLOCK_LIMIT:
+        limit = self._block_limit
+        if len(keys) > limit:
             # Keys that arrive in order leave full blocks behind them.
-            middle = BLOCK_LIMIT if index == BLOCK_LIMIT else BLOCK_LIMIT // 2
+            middle = limit if index == limit else limit // 2
             self._insert_block(block + 1, keys[middle:], values[middle:])
-            del keys[middle:], values[middle:]
+            self.keys[block] = keys[:middle]
+            del values[middle:]
         self._count(key & self.length_mask, 1)
         self.version += 1
         return None
@@ -276,17 +286,15 @@ class _Plane(Generic[V]):
     def add(self, key: int, value: V) -> bool:
         """Put a new key; quick where keys come in order. False: it is there."""
         last = self.keys[-1]
-        if last[-1] < key and len(last) < BLOCK_LIMIT:
-            last.append(key)
+        if last[-1] < key and len(last) < self._block_limit:
+            self.keys[-1] = _inserted(last, len(last), key)
             self.values[-1].append(value)
             self._count(key & self.length_mask, 1)
             self.version += 1
             return True
         return self.exact(key) is None and self.put(key, value) is None
 
-    def _insert_block(
-        self, block: int, keys: MutableSequence[int], values: MutableSequence[V]
-    ) -> None:
+    def _insert_block(self, block: int, keys: Keys, values: MutableSequence[V]) -> None:
         self.keys.insert(block, keys)
         self.values.insert(block, values)
         self.firsts.insert(block, keys[0] if keys else 0)
@@ -294,7 +302,8 @@ class _Plane(Generic[V]):
     def remove(self, block: int, index: int) -> V:
         keys, values = self.keys[block], self.values[block]
         key, value = keys[index], values[index]
-        del keys[index], values[index]
+        keys = self.keys[block] = _without(keys, index)
+        del values[index]
         if keys:
             self.firsts[block] = keys[0]
         else:
@@ -382,5 +391,25 @@ class _Plane(Generic[V]):
         return shared + 1 if shared < length else None
 
 
-def _new_word_array() -> MutableSequence[int]:
+def _inserted(keys: Keys, index: int, key: int) -> Keys:
+    """With one more key; an array is changed in place."""
+    if isinstance(keys, tuple):
+        return keys[:index] + (key,) + keys[index:]  # noqa: RUF005 - quicker by half
+    keys.insert(index, key)
+    return keys
+
+
+def _without(keys: Keys, index: int) -> Keys:
+    """Without one of its keys, likewise."""
+    if isinstance(keys, tuple):
+        return keys[:index] + keys[index + 1 :]
+    del keys[index]
+    return keys
+
+
+def _new_word_array() -> array[int]:
     return array("Q")
+
+
+def _new_tuple() -> tuple[int, ...]:
+    return ()
