@@ -1,6 +1,6 @@
 # Each target is one script, so that everything works without make as well.
 .DEFAULT_GOAL := help
-.PHONY: chaos soak without-compiler
+.PHONY: chaos soak without-compiler fuzz-native
 .PHONY: help run test check docs test-long mutants fuzz lab-alt bench bench-quick
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo "make test-long    the tests that are too slow for every day"
 	@echo "make mutants      spoil the code in small ways, and expect a test to notice each"
 	@echo "make fuzz         coverage-guided fuzzing, a minute a target (FUZZ= for its options)"
+	@echo "make fuzz-native  the native engine under AddressSanitizer (OPTIONS=\"--seconds 600\")"
 	@echo "make simulate     days of protocol time against a model (SEED=, SEEDS=, DAYS=)"
 	@echo "make without-compiler  install where no C compiler works, and run the tests in pure Python"
 	@echo "make lab-alt      the ALT pilot network in namespaces, with all it has to show (root)"
@@ -38,6 +39,9 @@ mutants:
 
 fuzz:
 	@scripts/fuzz.sh $(FUZZ)
+
+fuzz-native:
+	@scripts/fuzz_native.sh $(OPTIONS)
 
 simulate:
 	@$${VENV:-.venv}/bin/python -m tests.simulation --seed $${SEED:-1} --seeds $${SEEDS:-1} --days $${DAYS:-1}
