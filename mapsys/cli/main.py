@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "register": "mapsys.cli.register",
     "xtr": "mapsys.cli.xtr",
     "scale": "mapsys.cli.scale",
+    "lab": "mapsys.cli.lab",
 }
 """Each module defines a click command of the subcommand's name, with _ for -."""
 

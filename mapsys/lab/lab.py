@@ -24,8 +24,10 @@ ITR_RLOC: Final = "192.0.2.41"
 class Lab:
     """Everything of one topology. ``own`` and ``foreign`` nodes, and ``etrs`` of sites, by name."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, without: frozenset[str] = frozenset()) -> None:
+        """without: names of sites that get no ETR here, since somebody else registers them."""
         self.topology = topology
+        self._sites = [site for site in topology.sites if site.name not in without]
         self.network = Network()
         self.folder = folder_of(self.network.tag)
         self.own: dict[str, OwnNode] = {}
@@ -45,7 +47,7 @@ class Lab:
         # Programs that gave up root have to reach their files below it.
         self.folder.mkdir(mode=0o711)
         self._capture = Capture(self.network, self.folder)
-        hosts = self.network.add_host("hosts", ITR_RLOC, *(s.rloc for s in self.topology.sites))
+        hosts = self.network.add_host("hosts", ITR_RLOC, *(s.rloc for s in self._sites))
         for node in self.topology.nodes:
             folder = self.folder / node.name
             folder.mkdir()
@@ -64,7 +66,7 @@ class Lab:
             own.wait_until_serving()
         (resolver,) = (node for node in self.topology.nodes if node.map_resolver)
         self._itr = Itr(hosts, ITR_RLOC, resolver.rloc)
-        for site in self.topology.sites:
+        for site in self._sites:
             etr = SiteEtr(site, hosts, self.topology.node(site.at).rloc)
             self.etrs[site.name] = etr
             etr.register()
@@ -139,10 +141,11 @@ def running(
     prepare: Callable[[Path], None] | None = None,
     *,
     keep: Path | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Iterator[Lab]:
     """A lab that is gone afterwards, whatever happens. keep: where its files go to instead."""
     reap()
-    lab = Lab(topology)
+    lab = Lab(topology, without)
     try:
         lab.open(prepare)
         yield lab

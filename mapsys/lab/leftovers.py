@@ -38,6 +38,11 @@ def namespaces(tag: str) -> list[str]:
     return _namespaces()[tag]
 
 
+def tags() -> list[str]:
+    """Labs that have namespaces, alive or not."""
+    return sorted(_namespaces())
+
+
 def folder_of(tag: str) -> Path:
     """Where a lab keeps its files."""
     return Path(tempfile.gettempdir()) / tag

@@ -134,5 +134,9 @@ class Topology(_Part, frozen=True):
 
 def load(name: str) -> Topology:
     """A topology of FOLDER by its file name. Raises msgspec.ValidationError, OSError."""
-    text = (FOLDER / name).read_text(encoding="utf-8")
-    return msgspec.convert(yaml.safe_load(text), Topology)
+    return load_file(FOLDER / name)
+
+
+def load_file(path: Path) -> Topology:
+    """A topology by its path. Raises msgspec.ValidationError, OSError."""
+    return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Topology)

@@ -1,0 +1,1 @@
+"""The laboratory: its description, its report, and its scenarios on a running network."""
