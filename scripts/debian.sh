@@ -1,5 +1,7 @@
 #!/bin/sh
 # Install the programs that tests drive, from Debian (or Ubuntu): only what is missing.
+#
+# usage: scripts/debian.sh [long]      long: also what the tests drive that are too slow for every day
 set -eu
 
 # program (a path where it is outside PATH)   Debian package
@@ -18,6 +20,11 @@ systemd-analyze        systemd
 gcc                    gcc libc6-dev
 python3-config         python3-dev
 '
+[ "${1:-}" != long ] || needed="$needed
+dpkg-buildpackage      dpkg-dev
+dh                     debhelper
+lintian                lintian
+"
 
 PATH=$PATH:/usr/sbin:/sbin
 

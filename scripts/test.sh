@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 bin=${VENV:-.venv}/bin
 
-scripts/debian.sh
+scripts/debian.sh "${1:-}"
 scripts/venv.sh dev
 if [ "${1:-}" = long ]; then
     exec "$bin/python" -m pytest -q -m slow

@@ -80,7 +80,7 @@ def test_whole_configurations_on_the_pages_are_accepted(tmp_path: Path) -> None:
     for page in PAGES:
         for _, block in YAML.findall(page.read_text(encoding="utf-8")):
             text = dedent(block)
-            if "node" in (yaml.safe_load(text) or ()):
+            if {"node", "state", "control"} <= set(yaml.safe_load(text) or ()):
                 file = tmp_path / "mapsys.yaml"
                 file.write_text(text, encoding="utf-8")
                 load(file)
