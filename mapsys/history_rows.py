@@ -127,6 +127,17 @@ class HistoryRows:
             yield recorded
             number = before
 
+    def older(self, eid: EidPrefix, kept: int) -> Iterator[int]:
+        """The numbers of the rows of exactly this EID-Prefix but for the newest ``kept``."""
+        number = self._newest.get(eid) or 0
+        while (place := self._place(number)) is not None:
+            (before,) = _BEFORE.unpack_from(self._arena.read(self._cells[place]))
+            if kept > 0:
+                kept -= 1
+            else:
+                yield number
+            number = before
+
     def covering(self, eid: EidPrefix) -> Iterator[EidPrefix]:
         """The EID-Prefixes around the EID (itself included) that there are rows of."""
         for prefix, _ in self._newest.covering(eid):

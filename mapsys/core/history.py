@@ -11,7 +11,6 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from math import inf
 from typing import Final, NamedTuple
 
@@ -183,8 +182,8 @@ class History:
         named = previous[:PREVIOUS_LIMIT]
         entry = Entry(eid, at, what, site, by, key_id, named, merge_conflict)
         if rows.add(eid, entry.pack()):
-            for over in islice(rows.of(eid), limits.per_eid, None):
-                rows.drop(over.number)
+            for over in rows.older(eid, limits.per_eid):
+                rows.drop(over)
         if len(rows) > limits.entries or self._oldest_at() + limits.retention_seconds <= at:
             self._forget(limits.entries, at)
 
