@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,41 @@ def compose() -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("name", ["mapsys", "prometheus"])
+SERVICES = ("mapsys", "prometheus", "grafana")
+
+
+def beside_python(name: str, *arguments: str) -> None:
+    """Run a checker of the environment; fail with what it says where it finds something."""
+    program = require_program(str(Path(sys.executable).with_name(name)), f"the extra dev: {name}")
+    checked = subprocess.run(
+        [program, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_schema_of_compose_allows_the_file() -> None:
+    beside_python(
+        "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"
+    )
+
+
+def test_hadolint_finds_nothing_to_say_about_the_image() -> None:
+    beside_python("hadolint", "--failure-threshold", "info", "deploy/Dockerfile")
+
+
+def test_grafana_is_given_the_prometheus_that_there_is() -> None:
+    provisioning = ROOT / "deploy" / "grafana" / "provisioning"
+    sources = yaml.safe_load((provisioning / "datasources" / "prometheus.yaml").read_text("utf-8"))
+    (url,) = (source["url"] for source in sources["datasources"])
+    name, _, port = url.removeprefix("http://").partition(":")
+    published = compose()["services"][name]["ports"]
+    assert any(str(entry).endswith(f":{port}/tcp") for entry in published)
+    providers = yaml.safe_load((provisioning / "dashboards" / "mapsys.yaml").read_text("utf-8"))
+    (path,) = (provider["options"]["path"] for provider in providers["providers"])
+    assert f"./deploy/grafana:{path}:ro" in compose()["services"]["grafana"]["volumes"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_service_runs_with_no_more_than_it_needs(name: str) -> None:
     service = compose()["services"][name]
     assert service["read_only"] is True
@@ -30,7 +65,7 @@ def test_service_runs_with_no_more_than_it_needs(name: str) -> None:
     assert "privileged" not in service
 
 
-@pytest.mark.parametrize("name", ["mapsys", "prometheus"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_ports_are_published_on_loopback_only(name: str) -> None:
     ports = compose()["services"][name]["ports"]
     assert ports
@@ -69,7 +104,7 @@ def test_build_names_files_that_are_there_and_let_into_the_context() -> None:
 def test_image_does_not_run_as_root() -> None:
     stages = DOCKERFILE.split("\nFROM ")
     user = re.findall(r"^USER (\S+)$", stages[-1], re.MULTILINE)
-    assert user == ["mapsys"]
+    assert user == ["4342:4342"]
 
 
 @pytest.mark.ability("container-engine")
