@@ -99,7 +99,9 @@ class Changes:
                 return []
         self._about_to_change(eid)
         effects: list[Effect] = []
-        before_octets = octets_of(self._store.get(eid))
+        own = 0 if verdict.own is None else len(verdict.own.record)
+        before_octets = sum(len(r.record) for r in (*verdict.active, *verdict.former))
+        after_octets = before_octets + len(verdict.octets) - own
         if verdict.kind is Kind.MOVE:
             gone = [r for r in verdict.active if r is not verdict.own]
             for registration in gone:
@@ -128,7 +130,6 @@ class Changes:
         effects.append(Registered(eid, site, source, first=not verdict.active))
         if not verdict.active:
             effects.extend(self._counts.added(eid, verdict.claim.rule, site))
-        after_octets = octets_of(self._store.get(eid))
         effects.extend(self._counts.resized(eid, before_octets, after_octets))
         return effects
 
