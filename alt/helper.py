@@ -36,6 +36,7 @@ from alt.overlay_command import OverlayCommand
 from alt.privileged import OverlayPrivileges, raw_gre
 from alt.tunnel.base import TunnelError
 from alt.tunnel.probe import missing_abilities
+from mapsys.net.process_guard import guard_memory
 
 Done = tuple[Answer, int | None]
 
@@ -144,6 +145,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_only(HELPER_CAPABILITIES)
+    # After that: a change of capabilities makes a process dumpable again.
+    guard_memory()
     serve(socket.socket(fileno=int(sys.argv[1])), os.getppid())
 
 

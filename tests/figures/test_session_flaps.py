@@ -59,6 +59,7 @@ def test_flaps_over_sessions_leak_nothing_and_announce_nothing_wrong(tmp_path: P
     async def storm(above: SpeakingNode, node: SpeakingNode, below: SpeakingNode) -> None:
         leaks = wrong = 0
         [towards] = below.router.config.tunnels
+        assert towards.inner is not None
         attributes = PathAttributes((AS_OF["etr1"],), str(towards.inner.ip))
         await above.until(lambda: above.prefixes_from("mspa") == OWN, "the blocks, above")
         await node.until(lambda: node.is_up("etr1"), "the session below")

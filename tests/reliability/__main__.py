@@ -110,7 +110,7 @@ SIZES: Final = {
     "malformed": (100_000, 50_000_000),
     "flood_seconds": (10, 600),
     "spoofed": (20_000, 1_000_000),
-    **{tested.option: (tested.count, tested.long_count) for tested in TESTED},
+    **{tested.option: (tested.at_scale_1, tested.long_count) for tested in TESTED},
     "faults": (1, 100),
 }
 """By row of the table: how many in a test run, and in the long one."""

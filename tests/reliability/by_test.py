@@ -20,13 +20,13 @@ ROOT: Final = Path(__file__).parents[2]
 class Tested(NamedTuple):
     """A test whose size goes by the scale.
 
-    option: what a long run calls its count. count: how many it tries at scale 1.
+    option: what a long run calls its count. at_scale_1: how many it tries then.
     figures: the names under which it notes what it has measured.
     """
 
     option: str
     test: str
-    count: int
+    at_scale_1: int
     long_count: int
     figures: tuple[str, ...]
 
@@ -116,7 +116,7 @@ def by_test(tested: Tested, count: int) -> Iterator[Figure]:
 
     Raises RuntimeError where the test fails without a figure.
     """
-    scale = math.ceil(count / tested.count)
+    scale = math.ceil(count / tested.at_scale_1)
     done = _pytest((tested.test,), {SCALE_VARIABLE: str(scale)})
     kept = json.loads((ROOT / FILE).read_text(encoding="utf-8"))
     for name in tested.figures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -46,8 +47,19 @@ def start_relay(
     return process, node
 
 
+def test_no_one_may_look_into_it() -> None:
+    program = (
+        "import ctypes; from alt.bgp.relay import keep_private\n"
+        "dumpable = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)\n"
+        "print(dumpable()); keep_private(); print(dumpable())\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert said.stdout.split() == [b"1", b"0"]
+
+
 def test_lines_cross_both_ways_in_order(tmp_path: Path) -> None:
     process, node = start_relay(tmp_path)
+    assert resource.prlimit(process.pid, resource.RLIMIT_CORE) == (0, 0)
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(b"one\ntwo\n")

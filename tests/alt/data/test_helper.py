@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -51,6 +52,7 @@ def _gone(pid: int) -> bool:
 def test_after_kill_9_of_the_daemon_nothing_is_left(net: Underlay) -> None:
     node = NodeProcess(net.add(1), net.overlay(1), [_SPEC], {})
     helper = node.ready["helper"]
+    assert resource.prlimit(helper, resource.RLIMIT_CORE) == (0, 0), "it may dump core"
     assert _exists(node.overlay)
     assert device_name(node.overlay, "n2") in _devices(node.overlay)
     node.kill()
