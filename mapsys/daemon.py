@@ -21,6 +21,7 @@ from mapsys.core.engine import Engine
 from mapsys.daemon_alt import DaemonAlt
 from mapsys.daemon_configuration import Configuration, load_beside, settings_with
 from mapsys.daemon_ending import Ending
+from mapsys.daemon_fleet import DaemonFleet
 from mapsys.daemon_front import Front
 from mapsys.daemon_orders import Orders
 from mapsys.daemon_reload import Reloads
@@ -87,9 +88,17 @@ class Daemon:
         )
         self._front = front
         self._datapath = front.datapath
+        self._fleet = DaemonFleet(
+            config,
+            self._engine,
+            store,
+            log,
+            take=self._datapath.marks,
+            release=self._release,
+        )
         self._commits = CommitQueue(
             journal,
-            self._datapath.marks,
+            self._fleet.take,
             on_committed=self._committed,
             on_failed=self._commit_failed,
             occupied=lambda: len(store) > 0,
@@ -117,6 +126,7 @@ class Daemon:
                 self._engine, AuditTrail(config.state), log, lambda: self._shell.carry_out(())
             ),
             provisioned=provisioned,
+            fleet=self._fleet,
         )
         self._configuration = Configuration(
             config,
@@ -176,6 +186,7 @@ class Daemon:
         self._shell.subscribe(self._view.events.observe)
         self._shell.subscribe(self._effect_log.observe)
         self._front.answer_from(self._view)
+        await self._fleet.start(self._shell)
         self._shell.carry_out(self._engine.settle(time.monotonic()))
         await self._alt.start(self._engine, self._shell, self._store)
         self._shell.start()
@@ -207,6 +218,7 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._shell.stop()
+        await self._fleet.stop()
         await self._alt.stop()
         self._lag.stop()
         try:
@@ -234,8 +246,11 @@ class Daemon:
 
     # Journal
 
-    def _committed(self, ticket: int) -> None:
+    def _release(self, ticket: int) -> None:
         self._shell.committed(ticket)
+
+    def _committed(self, ticket: int) -> None:
+        self._fleet.committed(ticket)
         if self._view.condition.journal_problem is not None:
             self._view.condition.journal_problem = None
             self._view.events.note(EventKind.JOURNAL_WRITES)

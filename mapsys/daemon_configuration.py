@@ -93,6 +93,7 @@ class Configuration:
         for key, before, after in (
             ("state", old.state, config.state),
             ("engine", old.engine, config.engine),
+            ("fleet", old.fleet, config.fleet),
             (
                 "control.receive-buffer",
                 old.control.receive_buffer_octets,

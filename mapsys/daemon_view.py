@@ -21,6 +21,7 @@ from mapsys.core.key_uses import KeyUses
 from mapsys.core.resolution import Resolution
 from mapsys.core.site import SiteTable
 from mapsys.daemon_alt import DaemonAlt
+from mapsys.daemon_fleet import DaemonFleet
 from mapsys.datapath.contract import Datapath
 from mapsys.datapath.counters import counter_name
 from mapsys.eid import EidPrefix, Family
@@ -100,6 +101,7 @@ class DaemonView:
         choice: EngineChoice,
         nonce_orders: NonceOrders,
         provisioned: ProvisionedSites,
+        fleet: DaemonFleet,
     ) -> None:
         """children_away: names of the child processes that should run and do not."""
         self.store = store
@@ -114,6 +116,7 @@ class DaemonView:
         self._shell = shell
         self._children_away = children_away
         self._alt = alt
+        self._fleet = fleet
         self._choice = choice
         self._nonce_orders = nonce_orders
         self.provisioned = provisioned
@@ -175,6 +178,7 @@ class DaemonView:
             gauges={
                 "registrations_active": samples(active),
                 "sites": samples({one.value: n for one, n in self.site_states.counts().items()}),
+                **self._fleet.gauges(),
             },
             reloads=self.condition.reloads,
             per_site=self._config.metrics.per_site,
@@ -254,6 +258,7 @@ class DaemonView:
             degraded=self._degraded(asked),
             capabilities=effective_capabilities(),
             unconfirmed_seconds=_seconds_until(self.condition.unconfirmed_until),
+            fleet=self._fleet.row(),
         )
 
     def _not_ready(self) -> list[str]:
@@ -287,6 +292,7 @@ class DaemonView:
             )
         problems += [f"the {name} process is not running" for name in self._children_away()]
         problems += self._alt.problems()
+        problems += self._fleet.problems()
         granted = min(
             (each.receive_buffer_octets for each in self._datapath.listening()), default=asked
         )

@@ -28,6 +28,7 @@ from mapsys.query_feeds_rows import (
     SubscriptionsPage,
     SubscriptionsQuestion,
 )
+from mapsys.query_fleet_rows import FleetRow
 from mapsys.query_keys_rows import ForgetNonce, KeysPage, KeysQuestion, NonceForgotten
 from mapsys.query_life_rows import ReloadOrder, ReloadRow, StopOrder, StopRow
 from mapsys.query_measures_rows import (
@@ -151,7 +152,7 @@ class StatusRow(msgspec.Struct, frozen=True, tag="status"):
     not_ready: sentences naming what keeps it from serving; empty when it serves.
     degraded: sentences naming what is wrong while it serves. capabilities: names of
     the Linux capabilities that the daemon has. unconfirmed_seconds: after which the
-    configuration is taken back; None where it is confirmed.
+    configuration is taken back; None where it is confirmed. fleet: None without one.
     """
 
     node: str
@@ -171,6 +172,7 @@ class StatusRow(msgspec.Struct, frozen=True, tag="status"):
     degraded: list[str]
     capabilities: list[str]
     unconfirmed_seconds: int | None = None
+    fleet: FleetRow | None = None
 
 
 class CountersRow(msgspec.Struct, frozen=True, tag="counters"):

@@ -570,6 +570,29 @@ class HookConfig:
     ca: Path | None = None
 
 
+FLEET_PREFIX = "mapsys"
+"""How the names of all keys begin that a fleet keeps in its engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetConfig:
+    """Sharing registrations with other nodes through an engine.
+
+    url: see ``fleet.target``. ack: what a Map-Notify waits for: "local" (the journal),
+    "engine" or "replica" as well. password: read from a file. ca: whose certificates are
+    trusted; None is as the system says. serve_stale_seconds: for which what came by other
+    nodes is kept past its lifetime while the engine is away.
+    """
+
+    url: str
+    prefix: str = FLEET_PREFIX
+    ack: str = "local"
+    user: str | None = None
+    password: Secret | None = None
+    ca: Path | None = None
+    serve_stale_seconds: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class MetricsConfig:
     """What ``/metrics`` says. per_site: families with one sample for each site."""
@@ -584,7 +607,7 @@ class Config:
     state: absolute. engine: auto, native or pure; a restart changes it.
     authority: the prefixes this node may say "does not exist"
     about; empty is everything. sites: of all files, in file order.
-    fleet: always None in this version.
+    fleet: None shares nothing; a restart changes it.
     include: the patterns that sites came from. findings: what the review says of
     it. These two are no part of what is in effect.
     """
@@ -602,7 +625,7 @@ class Config:
     poller: PollerConfig | None = None
     hooks: tuple[HookConfig, ...] = ()
     metrics: MetricsConfig = MetricsConfig()
-    fleet: None = None
+    fleet: FleetConfig | None = None
     include: tuple[str, ...] = field(default=(), compare=False)
     findings: tuple[Finding, ...] = field(default=(), compare=False)
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)

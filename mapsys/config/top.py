@@ -7,6 +7,7 @@ from typing import Any, Final
 from alt.config import ALT
 from mapsys.config import model
 from mapsys.config.document import Scalar
+from mapsys.config.fleet import FLEET
 from mapsys.config.hooks import HOOKS
 from mapsys.config.http import HTTP
 from mapsys.config.node import AUTHORITY, CONTROL, MAP_RESOLVER, MAP_SERVER
@@ -34,24 +35,6 @@ class Later(Kind[Any]):
 
     def form(self) -> Kind[Any]:
         return self.becomes or self
-
-
-class NotHere(Kind[None]):
-    """A section that this version does not have."""
-
-    expects = "nothing in this version"
-
-    def __init__(self, sentence: str) -> None:
-        self.sentence = sentence
-
-    def read(self, value: Value) -> None:
-        value.refuse(self.sentence)
-
-    def write(self, setting: None) -> Plain | None:
-        return None
-
-    def form(self) -> None:
-        return None
 
 
 NODE: Final = Text(
@@ -82,11 +65,7 @@ TOP: Final = Record[Any](
     Field("poller", POLLER, default=None),
     Field("hooks", HOOKS, default=()),
     Field("metrics", METRICS, default=model.MetricsConfig()),
-    Field(
-        "fleet",
-        NotHere("sharing state in a fleet is not part of this version; remove the section"),
-        default=None,
-    ),
+    Field("fleet", FLEET, default=None),
 )
 """A Config but for what several sections or files settle together."""
 

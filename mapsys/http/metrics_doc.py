@@ -53,6 +53,8 @@ LABELS: Final = {
     "af": _words([family.name.lower().replace("_", "-") for family in EidFamily])
     + "; of datagrams the first two",
     "action": "`none` for locators; else the action of the negative answer (RFC 9301, 5.4)",
+    "event": "`written` to the engine, `adopted` from it, `refused` as not allowed here or"
+    " damaged, `overwritten` acknowledged changes, `replayed` ones, `resyncs`, `failures`",
     "budget": "as in the configuration's `rate-limits`: `requests-per-source`,"
     " `replies-per-destination`, `replies-per-prefix`, `registers-per-site`",
     "change": "`first` for a new registration, `changed` for other locators",

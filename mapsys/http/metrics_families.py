@@ -151,6 +151,14 @@ _FAMILIES: Final = (
         "sites", Kind.GAUGE, _D, "Configured sites by how much of them is registered.", ("state",)
     ),
     Family("registrations_active", Kind.GAUGE, _D, "Registrations held.", ("af",)),
+    Family("fleet_engine_up", Kind.GAUGE, _D, "Whether the fleet's engine can be used."),
+    Family("fleet_outbox_records", Kind.GAUGE, _D, "Records that the engine has yet to hear."),
+    Family("fleet_members", Kind.GAUGE, _D, "Members that left word in the last 5 s."),
+    Family("fleet_lag_seconds", Kind.GAUGE, _D, "From a member's write to its being heard here."),
+    Family(
+        "fleet_clock_skew_seconds", Kind.GAUGE, _D, "How far a member's clock is ahead of ours."
+    ),
+    Family("fleet_events", Kind.COUNTER, _D, "What became of records of the fleet.", ("event",)),
     *(counter_family(name) for name in METRICS),
     Family(
         "site_registered",

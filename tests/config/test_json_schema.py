@@ -24,7 +24,7 @@ GOOD = (
 BAD = (
     "unknown-keys",
     "wrong-shapes",
-    "not-in-this-version",
+    "fleet",
 )
 OF_A_SITE = {
     "name": "site-one",
