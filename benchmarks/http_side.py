@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import processes
+from benchmarks.one_site import configuration
 from benchmarks.packets import map_registers, map_requests, write
-from benchmarks.run import FLOWS, configuration
+from benchmarks.traffic import FLOWS
 from mapsys.wire.auth import Key
 
 SECRET: Final = b"benchmark"

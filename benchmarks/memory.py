@@ -1,43 +1,98 @@
-"""What a store costs: ``python -m benchmarks.memory [COUNT] [native|pure]``.
+"""What a store costs: ``python -m benchmarks.memory [COUNT] [native|pure] [--json]``.
 
 Fills a store with registrations as the core makes them and prints one line: resident
-memory for each, and in processor time a full garbage collection, a lookup (with that
-in a store of 1,000 for comparison), and taking a registration in again from the
-change log, as a restart does. In a process of its own. COUNT: at most
-10,000,000, default 100,000.
-
-1,000 sites with one xTR each, 20 records a Map-Register, two locators a record;
-60 % IPv4 and 40 % IPv6 hosts in no order, a third of them in 1,000 instances.
+memory for each; the longest pause of the garbage collector while all that goes on; in
+processor time a full collection, a lookup (with that in a store of 1,000 for
+comparison), and taking a registration in again from the change log, as a restart does.
+In a process of its own. COUNT: 1,000 to 10,000,000, default 100,000.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
+import json
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mapsys.core.details import Details
-from mapsys.core.effects import Endpoint
-from mapsys.eid import EidPrefix, Family
+from benchmarks.population import SITES, eid_of, fill
+from benchmarks.result import Result
 from mapsys.engine_choice import choose, new_store
 from mapsys.store import Store
-from mapsys.wire.address import ip_address
-from mapsys.wire.eid_address import from_eid_prefix
-from mapsys.wire.records import EidRecord, RlocRecord
 
 DEFAULT_COUNT: Final = 100_000
 MAXIMUM_COUNT: Final = 10_000_000
 FEW: Final = 1_000
 PAGE_OCTETS: Final = 4096
-
-SITES: Final = 1_000
-RECORDS_A_MESSAGE: Final = 20
 LOOKUPS: Final = 20_000
+DEADLINE: Final = 180.0
+
+OCTETS_WANTED: Final = {"native": 200.0, "pure": 350.0}
+LOOKUP_WANTED: Final = {"native": 1.5, "pure": 2.0}
+PAUSE_WANTED_MILLISECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one store. octets, again_microseconds: for each registration.
+
+    lookup, few_lookup: of one longest match, among all and among 1,000, microseconds.
+    collection: a full garbage collection; pause: the longest one that came by itself.
+    """
+
+    count: int
+    engine: str
+    octets: float = 0.0
+    pause_milliseconds: float = 0.0
+    collections: int = 0
+    collection_milliseconds: float = 0.0
+    lookup_microseconds: float = 0.0
+    few_lookup_microseconds: float = 0.0
+    again_microseconds: float = 0.0
+
+    def line(self) -> str:
+        """For people."""
+        return (
+            f"{self.engine}, {self.count} registrations: {self.octets:.0f} octets each;"
+            f" longest pause of {self.collections} garbage collections"
+            f" {self.pause_milliseconds:.2f} ms, a full one {self.collection_milliseconds:.1f} ms;"
+            f" lookup {self.lookup_microseconds:.2f} us"
+            f" ({self.few_lookup_microseconds:.2f} us among {FEW});"
+            f" taken in again at {self.again_microseconds:.2f} us each"
+        )
+
+
+def results_of(cost: Cost) -> list[Result]:
+    """The same as rows of the table."""
+    slower = cost.lookup_microseconds / (cost.few_lookup_microseconds or 1.0)
+    octets, lookup = OCTETS_WANTED[cost.engine], LOOKUP_WANTED[cost.engine]
+    figures = (
+        ("memory of a registration", cost.octets, "B", octets),
+        ("lookup, times that among 1,000", slower, "x", lookup),
+        ("longest pause for garbage", cost.pause_milliseconds, "ms", PAUSE_WANTED_MILLISECONDS),
+    )
+    return [
+        Result(
+            name=f"{what}, {cost.count}, {cost.engine}",
+            what=what,
+            count=cost.count,
+            traffic="",
+            engine=cost.engine,
+            value=value,
+            low=value,
+            high=value,
+            unit=unit,
+            wanted=wanted,
+        )
+        for what, value, unit, wanted in figures
+    ]
 
 
 def resident_octets() -> int:
@@ -45,55 +100,32 @@ def resident_octets() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_OCTETS
 
 
-def eid_of(number: int) -> EidPrefix:
-    """One host for each number."""
-    instance_id = number % SITES + 1 if number % 3 == 0 else 0
-    if number % 5 < 3:
-        # An odd multiplier visits each address once, in no order.
-        return EidPrefix(instance_id, Family.IPV4, number * 2_654_435_761 % 2**32, 32)
-    return EidPrefix(instance_id, Family.IPV6, random.Random(number).getrandbits(128), 128)
+@contextmanager
+def pauses() -> Iterator[list[float]]:
+    """Milliseconds of each garbage collection that comes by itself, by the clock."""
+    found: list[float] = []
+    began = 0.0
 
+    def note(phase: str, _info: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            found.append((time.perf_counter() - began) * 1e3)
 
-def fill(store: Store, count: int) -> Iterator[bytes]:
-    """Register so many, and give what the journal would be given meanwhile."""
-    for first in range(0, count, RECORDS_A_MESSAGE):
-        site = first // RECORDS_A_MESSAGE % SITES
-        digest = random.Random(first).randbytes(16)
-        registrant = random.Random(site).randbytes(16)
-        hosts = [f"192.{2 * site // 256}.{2 * site % 256}.{host}" for host in (1, 2)]
-        rlocs = tuple(RlocRecord(ip_address(host), 1, 50, 255, 0) for host in hosts)
-        age = first % 180
-        details = Details(
-            site=f"site-{site}",
-            key_id=1,
-            algorithm_id=2,
-            mac_length=16,
-            flags=0x11,
-            lifetime_seconds=180,
-            first_registered=1_800_000_000 + age,
-            source=Endpoint(hosts[0], 4342),
-            local=Endpoint("192.0.2.1", 4342),
-            site_id=bytes(8),
-        ).pack()
-        for number in range(first, min(first + RECORDS_A_MESSAGE, count)):
-            eid = eid_of(number)
-            record = EidRecord(1440, *from_eid_prefix(eid), rlocs).octets()
-            store.put(
-                eid,
-                registrant,
-                record=record,
-                details=details,
-                digest=digest,
-                deadline=180.0 + age,
-                published=record,
-            )
-        yield store.take_changes()[1]
+    gc.callbacks.append(note)
+    try:
+        yield found
+    finally:
+        gc.callbacks.remove(note)
 
 
 def lookup_microseconds(store: Store, count: int) -> float:
     """Of one longest match, view included; of addresses all over the table."""
     source = random.Random(2)
-    asked = [eid_of(source.randrange(count)) for _ in range(LOOKUPS)]
+    asked = [
+        eid_of(place % SITES, place // SITES) for place in source.choices(range(count), k=LOOKUPS)
+    ]
     began = time.process_time()
     for eid in asked:
         if store.longest_match(eid) is None:
@@ -108,52 +140,62 @@ def collection_milliseconds() -> float:
     return (time.process_time() - began) * 1e3
 
 
-def measure(count: int, engine: str) -> str:
+def measure(count: int, engine: str) -> Cost:
     """Fill a store here, and say what it cost."""
     choice = choose(engine)
     few = new_store(choice)
-    for _ in fill(few, FEW):
+    for _ in fill(few, FEW, DEADLINE):
         pass
     before_lookup = lookup_microseconds(few, FEW)
     gc.collect()
     gc.freeze()
     store = new_store(choice)
     before = resident_octets()
-    for _ in fill(store, count):
-        pass
-    grown = resident_octets() - before
-    pause = collection_milliseconds()
-    lookup = lookup_microseconds(store, count)
+    with pauses() as found:
+        for _ in fill(store, count, DEADLINE):
+            pass
+        grown = resident_octets() - before
+        lookup = lookup_microseconds(store, count)
     again, taken = new_store(choice), 0.0
-    for changes in fill(new_store(choice), min(count, DEFAULT_COUNT)):
+    for changes in fill(new_store(choice), min(count, DEFAULT_COUNT), DEADLINE):
         began = time.process_time()
         again.apply(changes, 0.0)
         taken += time.process_time() - began
-    return (
-        f"{choice.engine}, {len(store)} registrations: {grown / len(store):.0f} octets each;"
-        f" garbage collection {pause:.1f} ms;"
-        f" lookup {lookup:.2f} us ({before_lookup:.2f} us among {FEW});"
-        f" taken in again at {taken / len(again) * 1e6:.2f} us each"
+    return Cost(
+        count=len(store),
+        engine=choice.engine,
+        octets=grown / len(store),
+        pause_milliseconds=max(found, default=0.0),
+        collections=len(found),
+        collection_milliseconds=collection_milliseconds(),
+        lookup_microseconds=lookup,
+        few_lookup_microseconds=before_lookup,
+        again_microseconds=taken / len(again) * 1e6,
     )
 
 
 def main() -> int:
     """Exit code 0, or 2 where an argument is not as above."""
-    argument = sys.argv[1] if len(sys.argv) > 1 else str(DEFAULT_COUNT)
-    engine = sys.argv[2] if len(sys.argv) > 2 else "auto"
-    if not argument.isdigit() or not 1 <= int(argument) <= MAXIMUM_COUNT:
-        print(f"COUNT is {argument!r}; give 1 to {MAXIMUM_COUNT}", file=sys.stderr)
-        return 2
-    if engine not in ("auto", "native", "pure"):
-        print(f"the engine is {engine!r}; give native or pure", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
+    parser.add_argument("count", type=int, nargs="?", default=DEFAULT_COUNT)
+    parser.add_argument("engine", choices=("auto", "native", "pure"), nargs="?", default="auto")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    arguments = parser.parse_args()
+    if not SITES <= arguments.count <= MAXIMUM_COUNT:
+        parser.error(f"COUNT is {arguments.count}; give {SITES} to {MAXIMUM_COUNT}")
     # A child, so that nothing freed earlier is used again and makes the growth look small.
-    child = [
-        sys.executable,
-        "-c",
-        f"from benchmarks.memory import measure; print(measure({argument}, {engine!r}))",
-    ]
-    return subprocess.run(child, check=False).returncode
+    code = (
+        "import json; from benchmarks.memory import asdict, measure;"
+        f" print(json.dumps(asdict(measure({arguments.count}, {arguments.engine!r}))))"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    if child.returncode:
+        print(child.stderr, file=sys.stderr, end="")
+        return child.returncode
+    print(child.stdout if arguments.json else Cost(**json.loads(child.stdout)).line())
+    return 0
 
 
 if __name__ == "__main__":

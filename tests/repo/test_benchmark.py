@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks import processes
+from benchmarks.making import Making
+from benchmarks.measure import Plan, Programs, measured
 from benchmarks.packets import map_registers, map_requests, write
+from benchmarks.population import make_state
 from benchmarks.processes import HOST, Server
+from benchmarks.result import as_json, kept, table, write_into
+from benchmarks.rows import FEW, Kind, Row
+from benchmarks.traffic import key_of
 from mapsys.wire.auth import Key
 from mapsys.wire.ecm import Ecm
 from mapsys.wire.errors import WireError
+from mapsys.wire.map_register import MapRegister
 from mapsys.wire.map_request import MapRequest
 from mapsys.wire.message import decode
 from tests.programs import require_program
@@ -102,3 +111,63 @@ def test_requests_have_fresh_nonces_and_checksums_that_match(
     assert reader.faults == []
     assert len(reader.nonces) == 200
     assert (run.answered, run.lost, run.unmatched) == (200, 0, 0)
+
+
+def test_bursts_and_merged_answers_are_counted_one_by_one(
+    programs: Path, echo: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "packets"
+    ports = processes.free_udp_ports(8)
+    row = Row(Kind.PROXIED, FEW, "pure", "burst", once=True)
+    assert write(file, ports, Making(FEW, ports).packets(row, 900)) == 900
+    run = processes.generate(programs / "generator", echo, file, 20, "once", "gro", "gso")
+    assert (run.answered, run.lost, run.unmatched) == (900, 0, 0)
+
+
+def test_a_rate_is_kept_and_each_answer_timed(programs: Path, echo: Server, tmp_path: Path) -> None:
+    ports = processes.free_udp_ports(FLOWS)
+    file = tmp_path / "packets"
+    write(file, ports, map_requests(ports, range(50)))
+    run = processes.generate(programs / "generator", echo, file, 0.5, "cycle", "rate=1000")
+    assert 0 < run.answered <= 510
+    assert run.latencies is not None
+    assert 0 < run.latencies[0] <= run.latencies[1] <= run.latencies[2]
+
+
+def test_map_registers_are_signed_by_their_site_with_nonces_that_rise() -> None:
+    making = Making(100_000, range(50_000, 50_008))
+    row = Row(Kind.CHANGED, 100_000, "pure", records=20)
+    last = [0] * 8
+    for packet in making.packets(row, 200):
+        message = decode(packet.octets)
+        assert isinstance(message, MapRegister)
+        assert len(message.records) == 20
+        assert message.nonce > last[packet.flow]
+        last[packet.flow] = message.nonce
+    (site, _), octets = next(making.fresh(1))
+    assert key_of(site).verify(octets)
+    assert not key_of(site + 1).verify(octets)
+
+
+def test_a_row_is_measured_against_the_real_daemon(
+    programs: Path, echo: Server, tmp_path: Path
+) -> None:
+    make_state(tmp_path / "made", FEW)
+    row = Row(Kind.PROXIED, FEW, "pure", wanted=0.4)
+    set_up = Programs(programs / "generator", echo, tmp_path)
+    plan = Plan(rounds=1, seconds=0.05, until=time.monotonic() + 120)
+    results = measured([row], tmp_path / "made", set_up, plan)
+    assert results[0].what == "Map-Request, proxied, 1,000 EIDs in turn"
+    assert results[0].unanswered == 0
+    assert results[0].value > 0
+    assert "restart to first right answer" in [one.what for one in results]
+
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- table: begin -->old<!-- table: end -->\nafter\n")
+    write_into(page, table(results, "About."))
+    assert "old" not in page.read_text()
+    assert "| Map-Request, proxied, 1,000 EIDs in turn | 1,000 | plain | pure |" in page.read_text()
+    file = tmp_path / "rows.json"
+    file.write_text(as_json(results, "About."))
+    assert list(kept(file).values()) == results
+    assert json.loads(file.read_text())["rows"][0]["met"] is results[0].met
