@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mapsys.config.load import load
 from tests.programs import require_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +24,7 @@ def compose() -> dict[str, Any]:
 
 
 SERVICES = ("mapsys", "prometheus", "grafana")
+PILOT = ("arin", "ripe", "mspa", "mspb", "mr")
 
 
 def beside_python(name: str, *arguments: str) -> None:
@@ -63,6 +65,35 @@ def test_service_runs_with_no_more_than_it_needs(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
     assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", PILOT)
+def test_node_of_the_alt_has_what_tunnels_take_and_no_more(name: str) -> None:
+    service = compose()["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["cap_add"] == ["NET_ADMIN", "NET_RAW", "SYS_ADMIN"]
+    assert "privileged" not in service
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_nodes_of_the_alt_are_accepted_and_both_ends_of_each_tunnel_agree() -> None:
+    ends: dict[int | None, list[tuple[str, str, int]]] = {}
+    for name in PILOT:
+        service = compose()["services"][name]
+        address = service["networks"]["pilot"]["ipv4_address"]
+        file = ROOT / "deploy" / "compose" / service["command"][2].removeprefix("/etc/mapsys/")
+        config = load(file)
+        assert [one.host for one in config.control.listen] == [address]
+        (instance,) = config.alt
+        for tunnel in instance.tunnels:
+            ends.setdefault(tunnel.key, []).append((address, str(tunnel.remote), tunnel.peer_as))
+            assert compose()["services"][tunnel.name]["networks"]["pilot"] == {
+                "ipv4_address": str(tunnel.remote)
+            }
+    assert len(ends) == 6
+    for one, other in ends.values():
+        assert one[:2] == other[1::-1]
 
 
 @pytest.mark.parametrize("name", SERVICES)
