@@ -34,6 +34,8 @@ _AREA_OF_FOLDER: Final[dict[str, str]] = {
     "simulation": "reliability",
     "figures": "reliability",
     "pilot": "pilot network",
+    "lab": "pilot network",
+    "xtr": "pilot network",
     "fleet": "fleet",
 }
 """By folder under ``tests/``, the innermost that is listed; everything else is the core's."""

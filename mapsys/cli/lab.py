@@ -67,9 +67,9 @@ def down(tag: str | None) -> None:
     click.echo(f"gone: {', '.join(gone) or 'nothing was there'}")
 
 
-@lab.command("shell")
+@lab.command("shell", context_settings={"ignore_unknown_options": True})
 @click.argument("node")
-@click.argument("command", nargs=-1)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def shell(node: str, command: tuple[str, ...]) -> None:
     """Run a shell, or COMMAND, in the network namespace of NODE."""
     try:
