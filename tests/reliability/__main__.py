@@ -16,14 +16,16 @@ from tests.daemon.node import Node
 from tests.figures.record import Figure
 from tests.reliability.amplification import spoofed
 from tests.reliability.by_test import TESTED, by_fault_tests, by_test
-from tests.reliability.floods import flood, malformed
+from tests.reliability.floods import OWN, flood, malformed
 from tests.reliability.forked import ForkedNode
 from tests.reliability.kills import kills
 from tests.reliability.load import configure, descriptors, peer, resident_kib
 from tests.reliability.reloads import reloads
 
 SOAK_EIDS = 500
-SOAK_LOOKS = 50
+PROOF_EVERY = 50
+"""Map-Registers from one that proves where they come from to the next."""
+
 WARM_UP_SHARE = 0.25
 """Of a soak: memory that is taken in this part is no leak."""
 
@@ -84,10 +86,13 @@ def soak(options: argparse.Namespace) -> Iterator[Figure]:
         assert node.process is not None
         pid, began = node.process.pid, time.monotonic()
         before: tuple[int, int] | None = None
-        with peer(node.address) as site:
+        with peer(node.address, OWN) as site:
             while (passed := time.monotonic() - began) < options.seconds:
                 eid = f"198.18.{choice.randrange(1, 3)}.{choice.randrange(SOAK_EIDS // 2)}"
-                site.register(f"{eid}/32", f"192.0.2.{choice.randrange(1, 255)}")
+                # Its own address now and then: else it is a stranger, to whom little is granted.
+                is_proof = messages % (2 * PROOF_EVERY) == 0
+                rloc = OWN if is_proof else f"192.0.2.{choice.randrange(1, 255)}"
+                site.register(f"{eid}/32", rloc)
                 silent += site.hear(10.0) is None
                 site.lookup([eid])
                 messages += 2
