@@ -239,13 +239,13 @@ def test_a_hostile_engine_is_believed_within_a_sites_own_allowance_only(run: Run
 
 def test_lifetimes_are_prolonged_where_the_site_goes_on_elsewhere(run: Run) -> None:
     async def case(make: Make) -> None:
-        nodes = [FleetNode(name, make(name), lifetime_seconds=2) for name in "ab"]
+        nodes = [FleetNode(name, make(name), lifetime_seconds=1) for name in "ab"]
         a, b = nodes
         etr = Etr()
         async with fleet(a, b):
-            for _ in range(8):
+            for _ in range(6):
                 a.register(etr, record(HOST, "192.0.2.1"))
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.3)
                 assert b.mapping(HOST) is not None
             await until(lambda: a.mapping(HOST) is None and b.mapping(HOST) is None)
 
