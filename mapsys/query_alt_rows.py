@@ -87,8 +87,8 @@ class AltPeerRow(msgspec.Struct, frozen=True, tag="peer"):
     state: "up", "down" or "held-off". since: of the state, in Unix time; None before
     the first session. level, own_level: the neighbour's and this node's; None where
     neither delegations nor the role tell the neighbour's. complete: families whose
-    End-of-RIB has come. accepted, refused: its routes. told: routes it has been told. updates: UPDATEs received
-    since the start. why: of the last end.
+    End-of-RIB has come. accepted, refused: its routes. told: routes it has been told.
+    updates: UPDATEs received since the start. why: of the last end.
     """
 
     instance_id: int
