@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.json.write_text(as_json(done.values(), _about(plan)), encoding="utf-8")
 
     left = [row for row in wanted if chosen(row.name) and row.name not in done]
-    complete = _measure(left, plan, options.states, keep)
+    complete = _measure(left, plan, options.states.resolve(), keep)
     if complete and not options.quick:
         complete = _memory(_counts(options.ten_million)[2:], plan, chosen, done, keep)
     text = table(done.values(), _about(plan))

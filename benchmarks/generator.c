@@ -48,7 +48,7 @@ enum {
     CONTROL_PORT = 4342,
     AS_THEY_ARE = 65535,
     NONCE_OFFSET = 4,
-    SILENCE_MS = 1000, /* what has no answer by then is lost */
+    SILENCE_MS = 5000, /* what has no answer by then is lost */
 };
 
 struct packet {

@@ -131,7 +131,11 @@ class Bench:
 def summary(row: Row, pairs: Sequence[Pair]) -> Result:
     """The medians of a row."""
     ratios = [pair.server.per_second / pair.floor.per_second for pair in pairs]
-    answered = sum(pair.server.answered for pair in pairs)
+    processor = [
+        pair.floor.cpu_microseconds / pair.server.cpu_microseconds
+        for pair in pairs
+        if pair.server.answered
+    ]
     return Result(
         name=row.name,
         what=row.what,
@@ -144,11 +148,7 @@ def summary(row: Row, pairs: Sequence[Pair]) -> Result:
         wanted=row.wanted,
         echo_per_second=statistics.median(pair.floor.per_second for pair in pairs),
         server_per_second=statistics.median(pair.server.per_second for pair in pairs),
-        cpu_ratio=statistics.median(
-            pair.floor.cpu_microseconds / pair.server.cpu_microseconds for pair in pairs
-        )
-        if answered
-        else None,
+        cpu_ratio=statistics.median(processor) if processor else None,
         unanswered=sum(pair.server.lost for pair in pairs),
     )
 
