@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def keep(results: Sequence[Result]) -> None:
         done.update({result.name: result for result in results})
         if options.json:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(as_json(done.values(), _about(plan)), encoding="utf-8")
 
     left = [row for row in wanted if chosen(row.name) and row.name not in done]

@@ -185,8 +185,8 @@ def main() -> int:
         parser.error(f"COUNT is {arguments.count}; give {SITES} to {MAXIMUM_COUNT}")
     # A child, so that nothing freed earlier is used again and makes the growth look small.
     code = (
-        "import json; from benchmarks.memory import asdict, measure;"
-        f" print(json.dumps(asdict(measure({arguments.count}, {arguments.engine!r}))))"
+        "import dataclasses, json; from benchmarks.memory import measure;"
+        f" print(json.dumps(dataclasses.asdict(measure({arguments.count}, {arguments.engine!r}))))"
     )
     child = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
