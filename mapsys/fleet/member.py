@@ -101,9 +101,9 @@ class Member(Telling):
         stream = self._shared.follow(self._followed)
         async for news in stream:
             if isinstance(news, Gap):
-                self._missed.add(news.partition)
+                # Changes were missed, or what the engine held is gone: both are looked into.
                 self._followed[news.partition] = news.seq
-                await self._reload()
+                self._life = ""
             else:
                 self._hear(news)
             yield
@@ -161,8 +161,6 @@ class Member(Telling):
             lost = any(water.seqs.get(number, 0) < seq for number, seq in followed.items())
             if water.life != self._life or lost:
                 await self._join(water)
-            elif self._missed:
-                await self._reload()
             self._back()
             yield
             await asyncio.sleep(WATCH_SECONDS)
@@ -187,7 +185,7 @@ class Member(Telling):
                 if known is not None and self._known.get(key) == known:
                     self._known.put(key, known._replace(version=0))
         seqs = dict(water.seqs)
-        seen = await self._load(None)
+        seen = await self._load()
         await self._bring_what_is_missing(seen)
         self._followed.clear()
         self._followed.update(seqs)
@@ -197,16 +195,10 @@ class Member(Telling):
             self._tasks[1] = asyncio.create_task(self._for_ever(self._follow))
         self._joined.set()
 
-    async def _reload(self) -> None:
-        missed = set(self._missed)
-        self.numbers.resyncs += 1
-        await self._load(missed)
-        self._missed -= missed
-
-    async def _load(self, partitions: set[int] | None) -> set[bytes]:
+    async def _load(self) -> set[bytes]:
         """Take in what the engine holds; returns the EID-Prefixes."""
         seen: set[bytes] = set()
-        async for page in self._shared.load(partitions):
+        async for page in self._shared.load():
             seen.update(kept.eid for kept in page.kept)
             for start in range(0, max(1, len(page.kept)), SLICE):
                 part = page._replace(kept=page.kept[start : start + SLICE])

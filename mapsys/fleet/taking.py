@@ -136,7 +136,6 @@ class Taking:
         self._marks: dict[bytes, int] = {}
         self._wake = asyncio.Event()
         self._followed: dict[int, int] = {}
-        self._missed: set[int] = set()
         self._life: str | None = None
         self._joined = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
