@@ -18,6 +18,7 @@ class EngineUrl(ScalarKind[str]):
     """Where the engine is; who may use it stands elsewhere."""
 
     expects = "a URL such as rediss://engine.example:6379"
+    repeated = False
 
     def parse(self, text: str) -> str:
         if len(text) > URL_CHARACTERS or not text.isascii() or not text.isprintable():

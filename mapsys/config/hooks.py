@@ -21,12 +21,16 @@ class HookUrl(ScalarKind[str]):
     """Where to post to: in clear only on this machine, and without a secret in it."""
 
     expects = "a URL such as https://hooks.example/moves, or http:// at a loopback address"
+    repeated = False
 
     def parse(self, text: str) -> str:
         if len(text) > URL_CHARACTERS or not text.isascii() or not text.isprintable():
             raise ValueError(f"is not {self.expects}")
-        parts = urlsplit(text)
-        port = parts.port  # raises ValueError of its own
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:  # its words repeat what was found
+            raise ValueError("has a host or a port that cannot be read") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
             raise ValueError(f"is not {self.expects}")
         if parts.username is not None or parts.query or parts.fragment or " " in text:

@@ -27,17 +27,19 @@ _DIGITS_LIMIT: Final = 20
 class ScalarKind(Kind[T]):
     """A kind written as one text; a subclass says how the text is typed.
 
-    words: all that are allowed, where that is a few words.
+    words: all that are allowed, where that is a few words. repeated: whether a fault says
+    what was found; not where somebody may have written a secret.
     """
 
     words: tuple[str, ...] = ()
+    repeated = True
 
     def read(self, value: Value) -> T:
         text = value.text(self.expects)
         try:
             return self.parse(text)
         except ValueError as error:
-            value.refuse(f"{quoted(text)} {error}")
+            value.refuse(f"{quoted(text) if self.repeated else 'the text'} {error}")
 
     @abstractmethod
     def parse(self, text: str) -> T:
