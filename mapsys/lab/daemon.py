@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,6 +14,8 @@ from mapsys.cli.api import api
 from mapsys.lab.errors import CheckFailed, LabError
 from mapsys.lab.programs import Running
 from mapsys.lab.waiting import wait_for
+
+_ORDER_SECONDS: Final = 60.0
 
 
 class Daemon:
@@ -49,6 +52,23 @@ class Daemon:
             return list(self._api.items(f"/api/v1/{path}", {}))
         except click.ClickException as error:
             raise CheckFailed(f"{self.name}: {error.message}") from error
+
+    def order(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Give an order of the API, as in ``order("reload", {})``. Raises CheckFailed."""
+        try:
+            return self._api.post(f"/api/v1/{path}", body, _ORDER_SECONDS)
+        except click.ClickException as error:
+            raise CheckFailed(f"{self.name}: {error.message}") from error
+
+    def configure(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Have a function change what the configuration file says; nothing is in force yet."""
+        document = json.loads(self._config.read_text(encoding="utf-8"))
+        change(document)
+        write_config(self._config.parent, document)
+
+    def reload(self) -> None:
+        """Have the file in force, as ``mapsys reload`` does. Raises CheckFailed."""
+        self.order("reload", {"confirm_within_seconds": None, "dry_run": False})
 
     def kill(self) -> None:
         """End the daemon without a word."""
