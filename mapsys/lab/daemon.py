@@ -53,6 +53,16 @@ class Daemon:
         except click.ClickException as error:
             raise CheckFailed(f"{self.name}: {error.message}") from error
 
+    def dropped(self, kind: str, reason: str) -> int:
+        """Messages of a kind, as in "MapRegister", that got silence for a reason."""
+        row = f'mapsys_messages_dropped_total{{reason="{reason}",type="{kind}"}} '
+        try:
+            text = self._api.text("/metrics").decode()
+        except click.ClickException as error:
+            raise CheckFailed(f"{self.name}: {error.message}") from error
+        found = [line for line in text.splitlines() if line.startswith(row)]
+        return int(float(found[0].removeprefix(row))) if found else 0
+
     def order(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Give an order of the API, as in ``order("reload", {})``. Raises CheckFailed."""
         try:
