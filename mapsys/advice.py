@@ -21,7 +21,15 @@ _ADVICE: Final[dict[str, str]] = {
     Refusal.NOT_CONFIGURED: "add the EID-Prefix to the site's eids, or mend the ETR",
     Refusal.MORE_SPECIFIC_NOT_ACCEPTED: "set accept-more-specifics: true, or mend the ETR",
     Refusal.MORE_SPECIFICS_LIMIT: "raise more-specifics-limit, or find out what registers so many",
-    Refusal.MORE_SPECIFICS_CEILING: "raise map-server: more-specifics, or find out who has so many",
+    Refusal.MORE_SPECIFICS_PER_SITE: (
+        "raise per-site of map-server: more-specifics, or find out what registers so many"
+    ),
+    Refusal.MORE_SPECIFICS_TOTAL: (
+        "raise total of map-server: more-specifics, or find out who has so many"
+    ),
+    Refusal.MORE_SPECIFICS_OCTETS: (
+        "raise octets of map-server: more-specifics, or find out whose records are so large"
+    ),
     Refusal.VISITOR_EXACT_PREFIX: "a key with a holder is for more-specifics alone",
     Refusal.DUPLICATE_RECORD: "the ETR names an EID-Prefix twice in one message; mend it",
     Refusal.TOO_MANY_LOCATORS: "register at most 32 locators, those of all merging ETRs together",

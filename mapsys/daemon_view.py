@@ -41,7 +41,7 @@ from mapsys.query_ledger import SiteLedger
 from mapsys.query_life import Living
 from mapsys.query_life_rows import ReloadOrder, ReloadRow, StopOrder, StopRow
 from mapsys.query_measures import histogram_row, samples
-from mapsys.query_measures_rows import MeasuresRow, PollerRow
+from mapsys.query_measures_rows import MeasuresRow, PollerRow, SampleRow
 from mapsys.query_review_rows import FindingRow
 from mapsys.query_rows import ListenRow, StatusRow
 from mapsys.review_rows import finding_rows
@@ -141,6 +141,10 @@ class DaemonView:
         """The core's clock and Unix time, read together."""
         return time.monotonic(), time.time()
 
+    def is_stale(self, eid: EidPrefix) -> bool:
+        """Whether it is served past its lifetime, since a fleet's engine cannot be asked."""
+        return self._fleet.is_stale(eid)
+
     def resolve(self, eid: EidPrefix) -> Resolution:
         """What a Map-Request for the EID would be answered, and why."""
         return self._engine.resolve(eid)
@@ -177,6 +181,8 @@ class DaemonView:
             histograms={name: histogram_row(one) for name, one in self.histograms.items()},
             gauges={
                 "registrations_active": samples(active),
+                "more_specifics": [SampleRow([], self._engine.more_specifics)],
+                "more_specifics_record_bytes": [SampleRow([], self._engine.more_specifics_octets)],
                 "sites": samples({one.value: n for one, n in self.site_states.counts().items()}),
                 **self._fleet.gauges(),
             },

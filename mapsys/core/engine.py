@@ -299,6 +299,16 @@ class Engine:
         match = self._sites.longest_match(prefix)
         return 0 if match is None else self._registrar.counts.held(match[1])
 
+    @property
+    def more_specifics(self) -> int:
+        """More-specifics registered in all configured prefixes."""
+        return self._registrar.counts.total
+
+    @property
+    def more_specifics_octets(self) -> int:
+        """Octets of the records registered for them."""
+        return self._registrar.counts.octets
+
     def handle(self, datagram: Datagram, now: float) -> list[Effect]:
         """Answer one control message.
 

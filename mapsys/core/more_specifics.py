@@ -179,7 +179,7 @@ class MoreSpecifics:
             if more > 0 and octets > ceilings.octets:
                 return Over(
                     eid,
-                    Refusal.MORE_SPECIFICS_CEILING,
+                    Refusal.MORE_SPECIFICS_OCTETS,
                     f"the records of all more-specifics would exceed {ceilings.octets} octets",
                 )
             if not is_new:
@@ -195,10 +195,10 @@ class MoreSpecifics:
                 and _of(self._of_site, site)[0] + new > ceilings.per_site
             ):
                 detail = f"the site would hold more than {ceilings.per_site} more-specifics"
-                return Over(eid, Refusal.MORE_SPECIFICS_CEILING, detail)
+                return Over(eid, Refusal.MORE_SPECIFICS_PER_SITE, detail)
             if self._total[0] + new > ceilings.total:
                 detail = f"the node would hold more than {ceilings.total} more-specifics"
-                return Over(eid, Refusal.MORE_SPECIFICS_CEILING, detail)
+                return Over(eid, Refusal.MORE_SPECIFICS_TOTAL, detail)
         return None
 
     def ceilings_of(self, rule: EidRule, site: str) -> tuple[Ceiling, Ceiling, Ceiling, Ceiling]:

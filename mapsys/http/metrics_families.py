@@ -151,6 +151,14 @@ _FAMILIES: Final = (
         "sites", Kind.GAUGE, _D, "Configured sites by how much of them is registered.", ("state",)
     ),
     Family("registrations_active", Kind.GAUGE, _D, "Registrations held.", ("af",)),
+    Family(
+        "more_specifics",
+        Kind.GAUGE,
+        _D,
+        "EID-Prefixes registered inside configured ones; what a limit refused is counted by"
+        " mapsys_registrations_refused_total.",
+    ),
+    Family("more_specifics_record_bytes", Kind.GAUGE, _D, "Octets of the records held for those."),
     Family("fleet_engine_up", Kind.GAUGE, _D, "Whether the fleet's engine can be used."),
     Family("fleet_outbox_records", Kind.GAUGE, _D, "Records that the engine has yet to hear."),
     Family("fleet_members", Kind.GAUGE, _D, "Members that left word in the last 5 s."),

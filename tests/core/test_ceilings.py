@@ -32,7 +32,7 @@ def test_a_site_holds_so_many_in_all_its_prefixes() -> None:
     assert refused(world, etr, record("10.1.0.0/16", "192.0.2.1")) is None, "a whole one is none"
     no = refused(world, etr, at(2), at(3))
     assert no is not None
-    assert (no.reason, str(no.eid)) == ("more-specifics-ceiling", "10.1.3.0/24")
+    assert (no.reason, str(no.eid)) == ("more-specifics-per-site", "10.1.3.0/24")
     assert "the site would hold more than 3" in no.detail
     assert refused(world, TWO_ETR, record("10.2.1.0/24", "192.0.2.2")) is None
     assert refused(world, etr, at(2)) is None
@@ -47,7 +47,7 @@ def test_the_node_holds_so_many_of_all_sites() -> None:
     assert refused(world, Etr(), at(1), at(2)) is None
     no = refused(world, TWO_ETR, record("10.2.1.0/24", "192.0.2.2"))
     assert no is not None
-    assert (no.reason, no.site) == ("more-specifics-ceiling", "two")
+    assert (no.reason, no.site) == ("more-specifics-total", "two")
     assert "the node would hold more than 2" in no.detail
     assert refused(world, TWO_ETR, record("10.2.0.0/16", "192.0.2.2")) is None
 
@@ -59,7 +59,10 @@ def test_a_reload_and_a_restart_count_what_is_held() -> None:
     lower = World(sites=SITES, more_specifics=Ceilings(total=2, octets=octets)).engine.settings
     world.engine.reconfigure(lower, world.now)
     assert refused(world, etr, at(3)) is not None
-    assert refused(world, etr, at(1, 2)) is not None, "one octet more is too much"
+    no = refused(world, etr, at(1, 2))
+    assert no is not None, "one octet more is too much"
+    assert no.reason == "more-specifics-octets"
+    assert (world.engine.more_specifics, world.engine.more_specifics_octets) == (2, octets)
     assert refused(world, etr, at(2, 7)) is None, "less is always taken"
     assert refused(world, etr, at(1, 2)) is None, "and what it freed can be used"
 

@@ -54,6 +54,7 @@ def test_what_a_daemon_does_is_seen_in_its_metrics(node: Node) -> None:
     node.start()
     with xtr(node.address) as site:
         site.registers("198.18.1.0/24")
+        site.registers("198.18.1.128/25")
         for _ in range(5):
             assert site.asks("198.18.1.7") is not None
         assert site.asks("198.18.200.1") is not None
@@ -70,7 +71,9 @@ def test_what_a_daemon_does_is_seen_in_its_metrics(node: Node) -> None:
     assert found["map_requests_answered_total", "proxy-reply"] == 5
     assert found["map_replies_total", "none"] == 5
     assert found["map_replies_total", "natively-forward"] == 1
-    assert found["registrations_active", "ipv4"] == 1
+    assert found["registrations_active", "ipv4"] == 2
+    assert found["more_specifics",] == 1
+    assert found["more_specifics_record_bytes",] == 28
     assert found["registrations_active", "ipv6"] == 0
     assert (found["sites", "registered"], found["sites", "unregistered"]) == (1, 1)
     assert found["config_reload_success_total",] == 1
