@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from mapsys.lab.capture import Capture
+from mapsys.lab.errors import CheckFailed
 from mapsys.lab.etrs import SiteEtr
 from mapsys.lab.foreign import KINDS, Bird, ForeignNode, Frr, GoBgp
 from mapsys.lab.itr import Itr
@@ -19,6 +21,9 @@ from mapsys.lab.topology import Topology
 from mapsys.lab.waiting import wait_for
 
 ITR_RLOC: Final = "192.0.2.41"
+
+SETTLE_SECONDS: Final = 1.0
+"""After a change: many times what an UPDATE would take to follow it."""
 
 
 class Lab:
@@ -98,6 +103,25 @@ class Lab:
             for row in own.rows("peers")
             if row["state"] != "up"
         ]
+
+    def updates(self) -> dict[str, int]:
+        """UPDATEs heard by each node on all its sessions, by its own count."""
+        nodes: dict[str, OwnNode | ForeignNode] = {**self.own, **self.foreign}
+        return {name: node.updates() for name, node in nodes.items()}
+
+    def quiet_since(self, mark: float, *, but: frozenset[int] = frozenset()) -> int:
+        """Tunnels that carried no UPDATE since ``mark``; ``but``: the keys of those that did.
+
+        mark: seconds since 1970. Raises CheckFailed where it is otherwise.
+        """
+        time.sleep(SETTLE_SECONDS)
+        updates = self.capture.updates(mark)
+        keys = {int(key, 16) for _, _, key in updates}
+        if keys != but:
+            raise CheckFailed(
+                f"UPDATEs in the tunnels with keys {keys}, not {set(but)}: {updates[:5]}"
+            )
+        return len(self.topology.tunnels) - len(but)
 
     def name_of(self, rloc: str) -> str:
         """The node that has this RLOC; the RLOC itself where none has."""

@@ -11,6 +11,7 @@ from mapsys.lab.daemon import Daemon
 from mapsys.lab.errors import CheckFailed
 from mapsys.lab.network import Network, pids_in
 from mapsys.lab.topology import Node, Topology
+from mapsys.lab.waiting import wait_for
 
 
 class OwnNode(Daemon):
@@ -29,6 +30,29 @@ class OwnNode(Daemon):
         Raises CheckFailed where it does not answer.
         """
         return self.items(f"alt/{kind}")
+
+    def prefixes(self, instance_id: int = 0) -> set[str]:
+        """The prefixes in its Loc-RIB. Raises CheckFailed where it does not answer."""
+        rows = self.rows("routes")
+        return {row["eid_prefix"] for row in rows if row["instance_id"] == instance_id}
+
+    def refusals(self, peer: str) -> dict[str, str]:
+        """Reason by prefix of what it refuses from a neighbour. Raises CheckFailed."""
+        rows = self.rows("rejected")
+        return {row["eid_prefix"]: row["reason"] for row in rows if row["peer"] == peer}
+
+    def wait_for_refusal(self, peer: str, prefix: str) -> str:
+        """Wait until a neighbour's prefix is refused; returns why. Raises CheckFailed."""
+        wait_for(
+            lambda: prefix in self.refusals(peer),
+            f"{self.name} to refuse {prefix} of {peer}",
+            found=lambda: self.refusals(peer),
+        )
+        return self.refusals(peer)[prefix]
+
+    def updates(self) -> int:
+        """UPDATEs that it has counted so far on all its sessions. Raises CheckFailed."""
+        return sum(row["updates"] for row in self.rows("peers"))
 
     def trace(self, eid: str) -> dict[str, Any]:
         """``mapsys alt trace EID``. Raises CheckFailed where it does not answer."""

@@ -9,7 +9,6 @@ from typing import Final
 from mapsys.lab.errors import CheckFailed
 from mapsys.lab.etrs import SiteEtr
 from mapsys.lab.itr import locators
-from tests.alt.lab.checks_routing import quiet_since
 from tests.alt.lab.pilot import Pilot
 from tests.alt.lab.report import Check
 
@@ -21,9 +20,7 @@ _INTO_MSPB: Final = "gre.key == 1008 && lisp.type == 1 && frame.time_epoch >= {:
 
 def _counted(network: Pilot) -> dict[str, int]:
     """UPDATEs heard by each node on all its sessions, by its own count."""
-    counted = {name: node.updates() for name, node in network.lab.foreign.items()}
-    for name, own in network.lab.own.items():
-        counted[name] = sum(row["updates"] for row in own.rows("peers"))
+    counted = network.lab.updates()
     if not all(counted.values()):
         raise CheckFailed(f"some nodes count no UPDATE at all: {counted}")
     return counted
@@ -40,7 +37,7 @@ def hosts_move(hosts: int, network: Pilot) -> str:
         visited = network.lab.etrs[home.site.visitor or ""]
         milliseconds.append(_move(network, home, visited, 1 + number // len(homes)))
     seconds = time.monotonic() - began
-    quiet = quiet_since(network, mark)
+    quiet = network.lab.quiet_since(mark)
     if (after := _counted(network)) != counted:
         raise CheckFailed(f"UPDATEs counted before {counted}, after {after}")
     crossed = len(network.lab.capture.rows(_INTO_MSPB.format(mark), "frame.number"))

@@ -6,25 +6,10 @@ import time
 from typing import Any, Final
 
 from mapsys.lab.errors import CheckFailed
+from mapsys.lab.lab import SETTLE_SECONDS
 from mapsys.lab.waiting import wait_for
 from tests.alt.lab.pilot import ALT_SITE, Pilot
 from tests.alt.lab.report import Check
-
-_SETTLE_SECONDS: Final = 1.0
-"""After a change: many times what an UPDATE would take to follow it."""
-
-
-def quiet_since(network: Pilot, mark: float, *, but: frozenset[int] = frozenset()) -> int:
-    """Tunnels that carried no UPDATE since ``mark``; ``but``: the keys of those that did.
-
-    Raises CheckFailed where it is otherwise.
-    """
-    time.sleep(_SETTLE_SECONDS)
-    updates = network.lab.capture.updates(mark)
-    keys = {int(key, 16) for _, _, key in updates}
-    if keys != but:
-        raise CheckFailed(f"UPDATEs in the tunnels with keys {keys}, not {set(but)}: {updates[:5]}")
-    return len(network.lab.topology.tunnels) - len(but)
 
 
 def site_below_an_aggregate(network: Pilot) -> str:
@@ -34,7 +19,7 @@ def site_below_an_aggregate(network: Pilot) -> str:
     seconds = wait_for(
         lambda: etr.site.prefix not in network.routes("mspa"), f"{etr.site.prefix} to go"
     )
-    quiet = quiet_since(network, mark)
+    quiet = network.lab.quiet_since(mark)
     denied = network.lab.itr.ask("198.18.3.17")
     etr.register()
     etr.wait_until_settled()
@@ -52,7 +37,7 @@ def site_by_bgp(network: Pilot) -> str:
     mark = time.time()
     etr1.withdraw(ALT_SITE)
     seconds = wait_for(lambda: ALT_SITE not in network.routes("mspa"), f"{ALT_SITE} to go")
-    quiet = quiet_since(network, mark, but=frozenset({1011}))
+    quiet = network.lab.quiet_since(mark, but=frozenset({1011}))
     etr1.announce(ALT_SITE)
     wait_for(lambda: ALT_SITE in network.routes("mspa"), f"{ALT_SITE} to come back")
     return f"gone at mspa {seconds * 1000:.0f} ms later; no UPDATE in the other {quiet} tunnels"
@@ -65,11 +50,10 @@ def undelegated(network: Pilot) -> str:
     mark = time.time()
     etr1.announce(*strangers, inside)
     try:
-        for prefix in strangers:
-            _wait_for_refusal(network, "mspa", "etr1", prefix)
+        mspa = network.lab.own["mspa"]
+        reasons = [mspa.wait_for_refusal("etr1", prefix) for prefix in strangers]
         wait_for(lambda: inside in network.routes("mspa"), f"mspa to accept {inside}")
-        quiet = quiet_since(network, mark, but=frozenset({1011}))
-        reasons = [_refusals(network, "mspa", "etr1")[prefix] for prefix in strangers]
+        quiet = network.lab.quiet_since(mark, but=frozenset({1011}))
     finally:
         etr1.withdraw(*strangers, inside)
     return f"{', '.join(reasons)}; {inside} accepted, and no UPDATE in the other {quiet} tunnels"
@@ -79,14 +63,14 @@ def leaks_of_a_peer(network: Pilot) -> str:
     apnic = network.lab.bird("apnic")
     apnic.configure("leaks")
     try:
-        for node in ("arin", "ripe"):
-            _wait_for_refusal(network, node, "apnic", "198.18.70.0/24")
-        refusals = {node: _refusals(network, node, "apnic") for node in ("arin", "ripe")}
-        time.sleep(_SETTLE_SECONDS)
+        reasons = {
+            network.lab.own[node].wait_for_refusal("apnic", "198.18.70.0/24")
+            for node in ("arin", "ripe")
+        }
+        time.sleep(SETTLE_SECONDS)
         told = network.lab.frr("lacnic").prefixes() | network.routes("mspa")
     finally:
         apnic.configure("bird")
-    reasons = {refusals[node]["198.18.70.0/24"] for node in refusals}
     if reasons != {"more-specific-on-horizontal"} or "198.18.70.0/24" in told:
         raise CheckFailed(f"198.18.70.0/24: {reasons}, known elsewhere: {sorted(told)}")
     _wait_for_acceptance(network, "arin", "apnic", "198.18.70.0/24")
@@ -97,8 +81,7 @@ def block_of_another(network: Pilot) -> str:
     apnic = network.lab.bird("apnic")
     apnic.configure("leaks")
     try:
-        _wait_for_refusal(network, "arin", "apnic", "198.18.0.0/19")
-        reason = _refusals(network, "arin", "apnic")["198.18.0.0/19"]
+        reason = network.lab.own["arin"].wait_for_refusal("apnic", "198.18.0.0/19")
     finally:
         apnic.configure("bird")
     if reason != "own-block":
@@ -112,28 +95,14 @@ def block_of_another(network: Pilot) -> str:
     return f"198.18.0.0/19: own-block; 198.18.32.0/19: {paths}, and ripe's own is the best"
 
 
-def _refusals(network: Pilot, node: str, peer: str) -> dict[str, str]:
-    """Reason by prefix of what a node refuses from a neighbour."""
-    rows = network.lab.own[node].rows("rejected")
-    return {row["eid_prefix"]: row["reason"] for row in rows if row["peer"] == peer}
-
-
 def _candidates(network: Pilot, node: str, prefix: str) -> list[dict[str, Any]]:
     rows = network.lab.own[node].rows("routes")
     return [row for row in rows if row["eid_prefix"] == prefix]
 
 
-def _wait_for_refusal(network: Pilot, node: str, peer: str, prefix: str) -> None:
-    wait_for(
-        lambda: prefix in _refusals(network, node, peer),
-        f"{node} to refuse {prefix} of {peer}",
-        found=lambda: _refusals(network, node, peer),
-    )
-
-
 def _wait_for_acceptance(network: Pilot, node: str, peer: str, prefix: str) -> None:
     wait_for(
-        lambda: prefix not in _refusals(network, node, peer),
+        lambda: prefix not in network.lab.own[node].refusals(peer),
         f"{node} to hear no more of {prefix} of {peer}",
     )
 

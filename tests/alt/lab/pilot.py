@@ -58,11 +58,7 @@ class Pilot:
 
     def routes(self, node: str, instance_id: int = 0) -> set[str]:
         """The prefixes in a node's Loc-RIB."""
-        return {
-            row["eid_prefix"]
-            for row in self.lab.own[node].rows("routes")
-            if row["instance_id"] == instance_id
-        }
+        return self.lab.own[node].prefixes(instance_id)
 
     def require_answer(self, eid: str) -> Asked:
         """Ask for an EID; it has to lead to its site's locator. Raises CheckFailed."""
