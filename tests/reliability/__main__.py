@@ -6,7 +6,6 @@ import argparse
 import random
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,18 +15,11 @@ from tests.daemon.node import Node
 from tests.figures.record import Figure
 from tests.reliability.amplification import spoofed
 from tests.reliability.by_test import TESTED, by_fault_tests, by_test
-from tests.reliability.floods import OWN, flood, malformed
+from tests.reliability.floods import flood, malformed
 from tests.reliability.forked import ForkedNode
 from tests.reliability.kills import kills
-from tests.reliability.load import configure, descriptors, peer, resident_kib
 from tests.reliability.reloads import reloads
-
-SOAK_EIDS = 500
-PROOF_EVERY = 50
-"""Map-Registers from one that proves where they come from to the next."""
-
-WARM_UP_SHARE = 0.25
-"""Of a soak: memory that is taken in this part is no leak."""
+from tests.reliability.soak import soak
 
 
 @contextmanager
@@ -77,36 +69,20 @@ def chaos(options: argparse.Namespace) -> Iterator[Figure]:
         yield by_fault_tests(options.faults)
 
 
-def soak(options: argparse.Namespace) -> Iterator[Figure]:
-    """Registrations that change and lookups, all the time; memory and descriptors stay."""
-    choice, silent, messages = random.Random(options.seed), 0, 0
+def soaked(options: argparse.Namespace) -> Iterator[Figure]:
+    """Registrations that change and lookups, all the time; memory and descriptors stay.
+
+    A soak of less than an hour may grow as much as one of an hour: what is taken once would
+    else be multiplied.
+    """
     with fresh_node() as node:
-        configure(node, (("site-one", "198.18.0.0/16"),))
-        node.start()
-        assert node.process is not None
-        pid, began = node.process.pid, time.monotonic()
-        before: tuple[int, int] | None = None
-        with peer(node.address, OWN) as site:
-            while (passed := time.monotonic() - began) < options.seconds:
-                eid = f"198.18.{choice.randrange(1, 3)}.{choice.randrange(SOAK_EIDS // 2)}"
-                # Its own address now and then: else it is a stranger, to whom little is granted.
-                is_proof = messages % (2 * PROOF_EVERY) == 0
-                rloc = OWN if is_proof else f"192.0.2.{choice.randrange(1, 255)}"
-                site.register(f"{eid}/32", rloc)
-                silent += site.hear(10.0) is None
-                site.lookup([eid])
-                messages += 2
-                if before is None and passed > WARM_UP_SHARE * options.seconds:
-                    before = resident_kib(pid), descriptors(pid)
-        after = resident_kib(pid), descriptors(pid)
-        faults = len(node.named("fault"))
-        node.stop()
-    memory, files = before or after
-    hours = max((1 - WARM_UP_SHARE) * options.seconds / 3600, 1.0)
-    yield Figure("messages without an answer", silent, 0, messages)
-    yield Figure("KiB grown an hour", (after[0] - memory) / hours, 1024, messages)
-    yield Figure("descriptors more", after[1] - files, 0, messages)
-    yield Figure("faults", faults, 0, messages)
+        came = soak(node, options.seconds, options.seed)
+    print(f"all that is bounded was full after {came.filling_seconds:.0f} s", flush=True)
+    hours = max(options.seconds / 3600, 1.0)
+    yield Figure("messages without an answer", came.silent, 0, came.messages)
+    yield Figure("KiB grown an hour", came.grown_kib / hours, 1024, came.messages)
+    yield Figure("descriptors more", came.new_descriptors, 0, came.messages)
+    yield Figure("faults", came.faults, 0, came.messages)
 
 
 SIZES: Final = {
@@ -137,11 +113,13 @@ def main() -> int:
     for name, (count, long_count) in SIZES.items():
         sizes_told = f"only this row, so often ({count:,}; --long {long_count:,})"
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=sizes_told)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of a soak (60)")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="of a soak, once it is full (60)"
+    )
     options = parser.parse_args()
     sizes(options)
     run: Callable[[argparse.Namespace], Iterator[Figure]] = (
-        chaos if options.what == "chaos" else soak
+        chaos if options.what == "chaos" else soaked
     )
     print(f"seed {options.seed}", flush=True)
     rows = []

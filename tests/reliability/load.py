@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix
-from mapsys.wire.address import ip_address
+from mapsys.wire.address import Ipv4, Ipv6, ip_address
 from mapsys.wire.ecm import Ecm
 from mapsys.wire.eid_address import from_eid_prefix
 from mapsys.wire.ip import build_ip_udp
@@ -26,12 +27,16 @@ from tests.daemon.node import KEY, Node, config_text
 UNDER_WAY = 64
 
 
-def configure(node: Node, sites: tuple[tuple[str, str], ...], replay: str = "auto") -> None:
+def configure(
+    node: Node,
+    sites: tuple[tuple[str, str], ...],
+    replay: str = "auto",
+    lifetime_seconds: int = REGISTRATION_LIFETIME_SECONDS,
+) -> None:
     """Write the node's configuration, with its budgets as they are by default."""
     text = config_text(node.state, (node.address,), sites)
-    node.config.write_text(
-        text.replace("{rate-limits: off}", f"{{replay: {replay}}}"), encoding="utf-8"
-    )
+    server = f"{{replay: {replay}, registration-lifetime: {lifetime_seconds}s}}"
+    node.config.write_text(text.replace("{rate-limits: off}", server), encoding="utf-8")
 
 
 def register_octets(nonce: int, prefix: str, rloc: str) -> bytes:
@@ -52,6 +57,16 @@ def request_octets(nonce: int, eid: str, own: tuple[str, int]) -> bytes:
     address, mask_len = from_eid_prefix(EidPrefix.parse(eid))
     request = MapRequest(nonce, rloc, (rloc,), (MapRequestRecord(address, mask_len),))
     return Ecm(build_ip_udp(own[0], eid, own[1], 4342, request.octets())).octets()
+
+
+def first_locator(answer: MapReply) -> str | None:
+    """The first locator of an answer; None where it is negative."""
+    rlocs = answer.records[0].rlocs
+    if not rlocs:
+        return None
+    address = rlocs[0].rloc
+    assert isinstance(address, Ipv4 | Ipv6), address
+    return address.text
 
 
 class Peer:
@@ -98,10 +113,7 @@ class Peer:
                 self.send(request_octets(self.nonce, eid, own))
             while asked and (answer := self.hear(0.5)) is not None:
                 if isinstance(answer, MapReply) and answer.nonce in asked:
-                    rlocs = answer.records[0].rlocs
-                    found[asked.pop(answer.nonce)] = (
-                        rlocs[0].rloc.text if rlocs else None  # type: ignore[union-attr]
-                    )
+                    found[asked.pop(answer.nonce)] = first_locator(answer)
         return found
 
     def close(self) -> None:
