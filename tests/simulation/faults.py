@@ -152,7 +152,7 @@ FAULTS = (
     Fault("a free part is a bit too small", resolution, "free_part", _after(_one_bit_longer)),
     Fault("more-specifics are left out of answers", replies, "MAX_RECORDS", _value(1)),
     Fault("no limit to more-specifics", more_specifics.MoreSpecifics, "over_limit", _always(None)),
-    Fault("locators are taken from anywhere", admission, "_locator_problem", _always(None)),
+    Fault("locators are taken from anywhere", admission, "locator_problem", _always(None)),
     Fault("answers are repeated after a change", repeats.Repeats, "clear", _remembered_for_ever),
     Fault("a reload leaves what it forbids", engine, "no_longer_allowed", _always(())),
     Fault(
