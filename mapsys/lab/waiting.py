@@ -8,7 +8,7 @@ from typing import Final
 
 from mapsys.lab.errors import CheckFailed
 
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 120.0
 """Far more than anything here takes; only a failure waits that long."""
 
 _PAUSE_SECONDS: Final = 0.01
