@@ -67,10 +67,15 @@ class State(NamedTuple):
 
 
 class Reference:
-    """sites: dictionaries as ``tests.simulation.sites`` writes them; authority: prefixes."""
+    """sites: dictionaries as ``tests.simulation.sites`` writes them; authority: prefixes.
 
-    def __init__(self, sites: list[dict[str, Any]], authority: list[Prefix]) -> None:
-        self.sites, self.authority = sites, authority
+    itself: the server's addresses as a locator has them; it forwards nothing to itself.
+    """
+
+    def __init__(
+        self, sites: list[dict[str, Any]], authority: list[Prefix], itself: frozenset[bytes]
+    ) -> None:
+        self.sites, self.authority, self.itself = sites, authority, itself
         self.listed: list[tuple[Prefix, dict[str, Any], dict[str, Any]]] = []
         self.take(sites)
         self.writable = True
@@ -397,6 +402,7 @@ class Reference:
             for h in active
             for locator in h.record.locators
             if locator.reachable and locator.values[0] != 255
+            if locator.address not in self.itself
         ]
         if not usable:
             return "reply", (negative(best, SEND_MAP_REQUEST, 1),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from ipaddress import ip_address
 from random import Random
 
 from alt.node_sites import LiveSites
@@ -68,6 +69,7 @@ class SideBySide:
         self.reference = Reference(
             [for_reference(plan) for plan in SITES],
             [bits_of(EidPrefix.parse(text)) for text in AUTHORITY],
+            frozenset(map(_as_locator, (SERVER, SERVER_6))),
         )
         self._nonce = OWN_NONCES
         self._durable: tuple[int, State] = (0, self.reference.snapshot())
@@ -297,3 +299,9 @@ class SideBySide:
             difference = side.differences(self.now, sites)
             if difference:
                 raise Divergence(difference)
+
+
+def _as_locator(server: Endpoint) -> bytes:
+    """AFI and address, as a locator has them."""
+    host = ip_address(server.host)
+    return bytes((0, 1 if host.version == 4 else 2)) + host.packed
