@@ -28,6 +28,9 @@ MAX_WAITING: Final = 16_384
 
 MAX_WAITING_PER_XTR: Final = 1_024
 
+MAX_WAITING_PER_RLOC: Final = 1_024
+"""To one ITR-RLOC, whatever xTRs name it: else many could have one flooded with repeats."""
+
 MAX_MAC_TRIES: Final = 16
 """Subscribers that one acknowledgment is compared with: nonces are of their choice, so several
 may wait for the same one about the same EID-Prefixes."""
@@ -85,6 +88,11 @@ class Notice:
     subscriptions: tuple[EidPrefix, ...] = ()
     news: EidPrefix | None = None
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The ITR-RLOCs of its routes."""
+        return frozenset(route.destination.host for route in self.routes)
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -109,6 +117,8 @@ class Unacknowledged:
         self._by_subscription: dict[tuple[bytes, EidPrefix], dict[int, None]] = {}
         """Those that belong to one subscription alone."""
         self._per_xtr: Counter[bytes] = Counter()
+        self._per_rloc: Counter[str] = Counter()
+        """Each notice counts for every ITR-RLOC that it may be sent to."""
         self._about: Counter[EidPrefix] = Counter()
         self._quiet: dict[EidPrefix, None] = {}
 
@@ -122,18 +132,23 @@ class Unacknowledged:
             if replaced is not None:
                 self._end(replaced)
         waiting = _Waiting(notice, now)
-        if (
-            len(self._waiting) < MAX_WAITING
-            and self._per_xtr[notice.subscriber] < MAX_WAITING_PER_XTR
-        ):
+        if self._may_wait(notice):
             self._begin(waiting)
         return waiting.send(after)
+
+    def _may_wait(self, notice: Notice) -> bool:
+        return (
+            len(self._waiting) < MAX_WAITING
+            and self._per_xtr[notice.subscriber] < MAX_WAITING_PER_XTR
+            and all(self._per_rloc[host] < MAX_WAITING_PER_RLOC for host in notice.hosts)
+        )
 
     def _begin(self, waiting: _Waiting) -> None:
         notice, number = waiting.notice, next(self._numbers)
         self._waiting[number] = waiting
         self._by_nonce.setdefault(notice.nonce, {})[number] = None
         self._per_xtr[notice.subscriber] += 1
+        self._per_rloc.update(notice.hosts)
         if len(notice.subscriptions) == 1:
             key = (notice.subscriber, notice.subscriptions[0])
             self._by_subscription.setdefault(key, {})[number] = None
@@ -224,6 +239,8 @@ class Unacknowledged:
             key = (notice.subscriber, notice.subscriptions[0])
             _take_out(self._by_subscription, key, number)
         _count_down(self._per_xtr, notice.subscriber)
+        for host in notice.hosts:
+            _count_down(self._per_rloc, host)
         if notice.news is not None:
             del self._by_news[notice.subscriber, notice.news]
             _count_down(self._about, notice.news)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -489,7 +490,7 @@ def test_subscriptions_beyond_what_can_be_followed_up_are_counted(
     assert of(PublicationsLost, world.engine.expire(world.now)) == [PublicationsLost(1)]
 
 
-@pytest.mark.parametrize("limit", ["MAX_WAITING", "MAX_WAITING_PER_XTR"])
+@pytest.mark.parametrize("limit", ["MAX_WAITING", "MAX_WAITING_PER_XTR", "MAX_WAITING_PER_RLOC"])
 def test_what_cannot_wait_for_its_acknowledgment_is_sent_once(
     monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
@@ -501,6 +502,22 @@ def test_what_cannot_wait_for_its_acknowledgment_is_sent_once(
     assert len(xtr.hears_of(3.0)) == 3
     assert xtr.hears_of(100.0) == []
     assert xtr.world.store.subscriptions.owed() == []
+
+
+def test_one_itr_rloc_that_many_xtrs_name_is_not_flooded_with_repeats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pubsub_notify, "MAX_WAITING_PER_RLOC", 3)
+    world = subscribed().world
+    Xtr(world, xtr_id=XTR_2).subscribes("10.1.0.0/16")
+
+    def sent(seconds: float) -> Counter[str]:
+        return Counter(send.destination.host for send in of(Send, world.pass_time(seconds)))
+
+    for number in (1, 2):
+        world.register(ETR, record(f"10.1.{number}.0/24", "192.0.2.1"))
+    assert sent(0.0) == {ITR.host: 4}
+    assert sent(3.0) == {ITR.host: 3}
 
 
 def test_a_subscription_costs_registrations_elsewhere_nothing() -> None:
