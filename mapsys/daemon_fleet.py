@@ -9,7 +9,9 @@ from collections.abc import Callable
 import mapsys
 from mapsys.config.model import Config, FleetConfig
 from mapsys.core.engine import Engine
+from mapsys.eid import EidPrefix
 from mapsys.fleet.member import Member
+from mapsys.fleet.taking import About
 from mapsys.fleet.target import read_url
 from mapsys.net.log import Event, Logger
 from mapsys.net.log_limit import LogLimit
@@ -131,10 +133,16 @@ class DaemonFleet:
             lag_seconds=condition.lag_seconds,
             outbox=member.outbox_records,
             members=[
-                FleetMemberRow(name, about.version, about.at_ms / 1e3, about.registrations)
+                FleetMemberRow(
+                    name, about.version, about.at_ms / 1e3, _is_live(about), about.registrations
+                )
                 for name, about in sorted(condition.members.items())
             ],
         )
+
+    def is_stale(self, eid: EidPrefix) -> bool:
+        """Whether it is served past its lifetime, since the engine cannot be asked."""
+        return self._member is not None and self._member.is_stale(eid)
 
     def problems(self) -> list[str]:
         """Sentences about what is wrong."""
@@ -153,10 +161,7 @@ class DaemonFleet:
         if member is None:
             return {}
         numbers = dataclasses.asdict(member.numbers)
-        live = sum(
-            one.at_ms / 1e3 > time.time() - LIVE_SECONDS
-            for one in member.condition.members.values()
-        )
+        live = sum(map(_is_live, member.condition.members.values()))
         return {
             "fleet_engine_up": [SampleRow([], float(member.condition.problem is None))],
             "fleet_outbox_records": [SampleRow([], member.outbox_records)],
@@ -175,3 +180,7 @@ class DaemonFleet:
 
 LIVE_SECONDS = 5.0
 """A member that left no word for so long is away."""
+
+
+def _is_live(about: About) -> bool:
+    return about.at_ms / 1e3 > time.time() - LIVE_SECONDS

@@ -15,7 +15,7 @@ from mapsys.query_events_rows import (
     EventsQuestion,
     WithdrawnRow,
 )
-from mapsys.query_registration import Clocked, registration_row
+from mapsys.query_registration import Holding, registration_row
 from mapsys.store import Store
 
 EVENTS_LIMIT: Final = 500
@@ -28,7 +28,7 @@ RECORD_OCTETS_LIMIT: Final = 1024 * 1024
 """Of the records in one page of changes; ends it early where they are huge."""
 
 
-class Eventful(Clocked, Protocol):
+class Eventful(Holding, Protocol):
     """The part of a ``query_pages.QuerySource`` that these questions need."""
 
     @property

@@ -6,11 +6,15 @@ import msgspec
 
 
 class FleetMemberRow(msgspec.Struct, frozen=True):
-    """What a member said of itself last, and when, by its own clock (Unix time)."""
+    """What a member said of itself last, and when, by its own clock (Unix time).
+
+    live: whether that was just now.
+    """
 
     name: str
     version: str
     at: float
+    live: bool
     registrations: int
 
 

@@ -23,6 +23,10 @@ _FLAG_NAMES: Final = (
 )
 
 
+STALE: Final = "stale"
+"""The flag of what came by another member of a fleet and is kept past its lifetime."""
+
+
 class Clocked(Protocol):
     """The part of a ``query_pages.QuerySource`` that knows the time."""
 
@@ -30,8 +34,15 @@ class Clocked(Protocol):
         """The core's clock and Unix time, read together."""
 
 
+class Holding(Clocked, Protocol):
+    """The part that knows how what is registered came here."""
+
+    def is_stale(self, eid: EidPrefix) -> bool:
+        """Whether it is served past its lifetime, since a fleet's engine cannot be asked."""
+
+
 def registration_row(
-    eid: EidPrefix, registration: Registration, facts: Details, source: Clocked
+    eid: EidPrefix, registration: Registration, facts: Details, source: Holding
 ) -> RegistrationRow:
     """One registration of an EID-Prefix; facts: its details, unpacked."""
     now, unix_now = source.clocks()
@@ -46,7 +57,10 @@ def registration_row(
         key_id=facts.key_id,
         algorithm_id=facts.algorithm_id,
         state=state_of(registration, facts, now),
-        flags=[name for bit, name in _FLAG_NAMES if facts.flags & bit],
+        flags=[
+            *(name for bit, name in _FLAG_NAMES if facts.flags & bit),
+            *([STALE] if source.is_stale(eid) else []),
+        ],
         xtr_id=registration.registrant if has_xtr_id else None,
         site_id=facts.site_id if has_xtr_id else None,
         first_seen=facts.first_registered,

@@ -31,6 +31,8 @@ ROWS = (
     Column("last reload", field("last_reload_at")),
     Column("failed reloads", field("failed_reloads")),
     Column("hooks", lambda item: [_hook(one) for one in item["hooks"]]),
+    Column("fleet", lambda item: item["fleet"] and _fleet(item["fleet"])),
+    Column("fleet members", lambda item: item["fleet"] and _members(item["fleet"])),
 )
 
 
@@ -67,3 +69,20 @@ def _hook(hook: Item) -> str:
     counts = f"{hook['delivered']} delivered, {hook['given_up']} given up, {hook['gaps']} gaps"
     problem = f"; {hook['problem']}" if hook["problem"] else ""
     return f"{hook['url']} ({counts}{problem})"
+
+
+def _fleet(fleet: Item) -> str:
+    how = f"degraded: {fleet['problem']}" if fleet["degraded"] else "up"
+    return (
+        f"{how}, since {fleet['since']} (lag {fleet['lag_seconds']:.3f} s,"
+        f" {fleet['outbox']} records in the outbox)"
+    )
+
+
+def _members(fleet: Item) -> list[str]:
+    return [
+        f"{one['name']} ({one['version']}, {one['registrations']} registrations"
+        + ("" if one["live"] else f", silent since {one['last_word_at']}")
+        + ")"
+        for one in fleet["members"]
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from itertools import islice
 
 import msgspec
 
@@ -30,6 +31,8 @@ from mapsys.fleet.taking import (
     FIRST_PAUSE_SECONDS,
     FLUSH_RECORDS,
     LAST_PAUSE_SECONDS,
+    MEMBERS_LIMIT,
+    NAME_CHARACTERS,
     SLICE,
     WATCH_SECONDS,
     About,
@@ -91,6 +94,7 @@ class Member(Telling):
         if self.condition.problem is not None and "_tell" not in self._failing:
             self.condition.problem = None
             self.condition.since = self._wall()
+            self._stale.clear()
             self._log("joined", f"{len(self._known)} EID-Prefixes are known")
         self._wake.set()
 
@@ -167,9 +171,9 @@ class Member(Telling):
 
     def _hear_of_members(self, water: HighWater) -> None:
         members = {}
-        for name, said in water.members.items():
+        for name, said in islice(water.members.items(), MEMBERS_LIMIT):
             with suppress(msgspec.DecodeError):
-                members[name] = msgspec.json.decode(said, type=About)
+                members[name[:NAME_CHARACTERS]] = msgspec.json.decode(said, type=About)
         self.condition.members = members
 
     async def _join(self, water: HighWater) -> None:

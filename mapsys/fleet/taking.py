@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import msgspec
 
@@ -56,13 +56,18 @@ class Surroundings(Protocol):
     def decide(self, during: str, ask: Callable[[float], list[Effect]]) -> None: ...
 
 
+MEMBERS_LIMIT: Final = 256
+NAME_CHARACTERS: Final = 255
+"""Of what the engine says of members, which is shown."""
+
+
 class About(msgspec.Struct, frozen=True):
     """What a member leaves word of. at_ms: its clock. registrations: that it holds."""
 
-    version: str
-    at_ms: int
-    registrations: int
-    outbox: int
+    version: Annotated[str, msgspec.Meta(max_length=64)]
+    at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**47)]
+    registrations: Annotated[int, msgspec.Meta(ge=0, le=2**47)]
+    outbox: Annotated[int, msgspec.Meta(ge=0, le=2**47)]
 
 
 @dataclass(slots=True)
@@ -131,6 +136,8 @@ class Taking:
         self._failing: set[str] = set()
         """Kinds of work that have failed, and have not succeeded since."""
         self._absent: set[bytes] = set()
+        self._stale: set[bytes] = set()
+        """What came by others and is kept past its lifetime until the engine can be asked."""
         self._overtaken: dict[bytes, Stored] = {}
         """What others wrote while our own change was on its way."""
         self._marks: dict[bytes, int] = {}
@@ -197,7 +204,9 @@ class Taking:
             stale = self._wall() - self.condition.since
             if stale >= self._serve_stale or known.own_until != NEVER:
                 self._known.forget(key)
+                self._stale.discard(key)
                 return False
+            self._stale.add(key)
         else:
             self._gatherer.outbox.asked[key] = eid
             self._wake.set()
@@ -206,9 +215,12 @@ class Taking:
         return True
 
     def is_stale(self, eid: EidPrefix) -> bool:
-        """Whether what is registered came by another member, and the engine is away."""
-        known = self._known.get(eid.pack())
-        return self.condition.problem is not None and known is not None and known.own_until == NEVER
+        """Whether it came by another member, and is kept past its lifetime."""
+        key = eid.pack()
+        if key not in self._stale:
+            return False
+        known = self._known.get(key)
+        return known is not None and known.own_until == NEVER
 
     # What others wrote
 

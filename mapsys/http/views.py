@@ -13,6 +13,7 @@ import msgspec
 from mapsys.advice import advice
 from mapsys.eid import EidPrefix
 from mapsys.hooks.settings import HookState
+from mapsys.query_fleet_rows import FleetRow
 from mapsys.query_registration_row import RegistrationRow, RegistrationState
 from mapsys.query_rows import (
     ListenRow,
@@ -42,6 +43,30 @@ class HookView(msgspec.Struct, frozen=True):
     problem: str | None
 
 
+class FleetMemberView(msgspec.Struct, frozen=True):
+    """A node of a fleet. live: whether it left word just now; last_word_at: by its own clock."""
+
+    name: str
+    version: str
+    live: bool
+    last_word_at: str
+    registrations: int
+
+
+class FleetView(msgspec.Struct, frozen=True):
+    """The fleet as this node sees it. degraded: whether its engine cannot be used; problem: why.
+
+    since: when that began, or ended. outbox: records that the engine has yet to hear.
+    """
+
+    degraded: bool
+    problem: str | None
+    since: str
+    lag_seconds: float
+    outbox: int
+    members: list[FleetMemberView]
+
+
 class StatusView(msgspec.Struct, frozen=True):
     """``/api/v1/status``."""
 
@@ -65,6 +90,7 @@ class StatusView(msgspec.Struct, frozen=True):
     listen: list[ListenRow]
     unconfirmed_seconds: int | None
     hooks: list[HookView]
+    fleet: FleetView | None
 
 
 class SiteEidView(msgspec.Struct, frozen=True):
@@ -191,6 +217,21 @@ def status_view(row: StatusRow, hooks: dict[str, HookState], unix_now: float) ->
         listen=row.listen,
         unconfirmed_seconds=row.unconfirmed_seconds,
         hooks=[_hook_view(url, state) for url, state in hooks.items()],
+        fleet=None if row.fleet is None else _fleet_view(row.fleet),
+    )
+
+
+def _fleet_view(row: FleetRow) -> FleetView:
+    return FleetView(
+        degraded=row.problem is not None,
+        problem=row.problem,
+        since=timestamp(row.since),
+        lag_seconds=row.lag_seconds,
+        outbox=row.outbox,
+        members=[
+            FleetMemberView(one.name, one.version, one.live, timestamp(one.at), one.registrations)
+            for one in row.members
+        ],
     )
 
 

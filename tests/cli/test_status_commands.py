@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 import mapsys
 from mapsys.cli.main import cli
 from mapsys.cli.output import FORMATS, Column, field, print_item, printable
+from mapsys.eid import EidPrefix
+from mapsys.query_fleet_rows import FleetMemberRow, FleetRow
 from tests.cli.conftest import Run
 from tests.http.node import Node
 from tests.http.process import HttpProcess, http_process
@@ -139,6 +141,39 @@ def test_status_fails_while_the_daemon_is_not_ready(node: Node) -> None:
         node.not_ready.clear()
     assert result.exit_code == 1
     assert "the journal is still being read" in result.stdout
+
+
+@pytest.mark.usefixtures("web")
+def test_status_tells_of_the_fleet(node: Node) -> None:
+    here = FleetMemberRow("ms1.example", "0.1.0", 1_700_000_060, True, 17)
+    there = FleetMemberRow("ms2.example", "0.1.0", 1_700_000_000, False, 12)
+    node.fleet_row = FleetRow("Connection refused", 1_700_000_000, 0.25, 3, [here, there])
+    try:
+        table = invoke("status", "--state", str(node.state)).stdout
+        answer = invoke("status", "--state", str(node.state), "-o", "json").stdout
+    finally:
+        node.fleet_row = None
+    assert (
+        "degraded: Connection refused, since 2023-11-14T22:13:20Z"
+        " (lag 0.250 s, 3 records in the outbox)"
+    ) in table
+    assert (
+        "ms1.example (0.1.0, 17 registrations),"
+        " ms2.example (0.1.0, 12 registrations, silent since 2023-11-14T22:13:20Z)"
+    ) in table
+    fleet = json.loads(answer)["fleet"]
+    assert (fleet["degraded"], fleet["outbox"], len(fleet["members"])) == (True, 3, 2)
+
+
+@pytest.mark.usefixtures("web")
+def test_what_a_fleet_serves_past_its_lifetime_is_marked(node: Node) -> None:
+    node.stale.add(EidPrefix.parse("198.18.1.128/25"))
+    try:
+        answer = invoke("registrations", "--state", str(node.state), "-o", "json").stdout
+    finally:
+        node.stale.clear()
+    stale = [one["eid_prefix"] for one in json.loads(answer) if "stale" in one["flags"]]
+    assert stale == ["198.18.1.128/25"]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -22,7 +22,15 @@ TICK_SECONDS = 0.02
 class FleetNode:
     """What the shell does for a member, without sockets."""
 
-    def __init__(self, name: str, shared: SharedEngine, **settings: object) -> None:
+    def __init__(
+        self,
+        name: str,
+        shared: SharedEngine,
+        *,
+        serve_stale_seconds: float = 0.0,
+        replicas: int = 0,
+        **settings: object,
+    ) -> None:
         self.world = World(**settings)
         self.engine, self.store = self.world.engine, self.world.store
         self.effects: list[Effect] = []
@@ -33,6 +41,8 @@ class FleetNode:
             self.engine,
             self.store,
             version="test",
+            replicas=replicas,
+            serve_stale_seconds=serve_stale_seconds,
             log=lambda what, detail: self.log.append((what, detail)),
         )
 

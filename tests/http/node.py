@@ -37,6 +37,7 @@ from mapsys.provision.sites import ProvisionedSites
 from mapsys.query import SOCKET_NAME, QueryServer, QuerySource, serve
 from mapsys.query_alt import AltSource
 from mapsys.query_config_rows import ConfigRow
+from mapsys.query_fleet_rows import FleetRow
 from mapsys.query_keys_rows import ForgetNonce, NonceForgotten
 from mapsys.query_ledger import SiteLedger
 from mapsys.query_life import LifeDeclined
@@ -86,6 +87,8 @@ class Node:
         self.alt: AltSource | None = None
         self.per_site = False
         self.poller_row: PollerRow | None = None
+        self.fleet_row: FleetRow | None = None
+        self.stale: set[EidPrefix] = set()
         self.started_at = time.time()
         self.not_ready: list[str] = []
         self.unconfirmed_seconds: int | None = None
@@ -118,6 +121,9 @@ class Node:
 
     def clocks(self) -> tuple[float, float]:
         return time.monotonic(), time.time()
+
+    def is_stale(self, eid: EidPrefix) -> bool:
+        return eid in self.stale
 
     def _site_changed(self, name: str, site: LispSite | None, _effects: list[Effect]) -> None:
         self.site_states.put(name, site)
@@ -196,6 +202,7 @@ class Node:
             degraded=[],
             capabilities=[],
             unconfirmed_seconds=self.unconfirmed_seconds,
+            fleet=self.fleet_row,
         )
 
     def receive(self, data: bytes, source: Endpoint) -> list[Effect]:

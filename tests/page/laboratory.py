@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from mapsys.core.site import EidRule, LispSite, Place, SiteKey
@@ -29,6 +30,7 @@ from mapsys.query_alt_rows import (
     AltTunnelRow,
     AltWithheldRow,
 )
+from mapsys.query_fleet_rows import FleetMemberRow, FleetRow
 from mapsys.query_measures_rows import PollerRow
 from mapsys.wire.auth import Key
 from tests.http.node import SECRET, Node
@@ -73,6 +75,9 @@ class Laboratory(Node):
 
     def _poll(self, state: Path) -> None:
         resolver = "192.0.2.53:4342"
+        here = FleetMemberRow("ms1.example", "0.1.0", time.time(), True, 17)
+        there = FleetMemberRow("ms2.example", "0.1.0", time.time() - 60, False, 12)
+        self.fleet_row = FleetRow(None, time.time(), 0.0042, 3, [here, there])
         self.poller_row = PollerRow([("192.0.2.53", 4342)], None, 60, 2, 200, 30, [])
         rows = []
         for number, flags in enumerate(([], [Flag.SILENT], [Flag.WRONG, Flag.SLOW])):

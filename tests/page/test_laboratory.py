@@ -260,3 +260,9 @@ def test_the_review_gathers_what_somebody_should_look_at(tab: Tab) -> None:
     expect(findings.filter(has_text="9,998 sites not registered")).to_have_count(1)
     expect(findings.filter(has_text="1 polled EID")).to_have_count(3)
     tab.picture("review")
+
+
+def test_the_head_tells_of_the_fleet(tab: Tab) -> None:
+    head = tab.page.locator(".fleet-node")
+    expect(head).to_contain_text("fleet up")
+    expect(head).to_contain_text("2 members, silent: ms2.example, lag 4.2 ms, 3 records in the")

@@ -3,7 +3,7 @@
 import { useToken } from "./api.js";
 import { connection } from "./connection.js";
 import { link, make } from "./dom.js";
-import { clock, counted, duration } from "./format.js";
+import { clock, counted, duration, milliseconds } from "./format.js";
 import { liveEvents } from "./live_events.js";
 import { badge, labelled } from "./parts.js";
 import { address, currentRoute, eidAddress } from "./routes.js";
@@ -94,6 +94,7 @@ function fleet(nodes) {
       one.not_ready.length ? make("span", {}, one.not_ready.join("; ")) : "",
       one.degraded.length ? badge("degraded", "doubtful") : "",
       ...trial(one),
+      ...sharing(one.fleet),
       make("span", { class: "facts-line" }, `mapsys ${one.version}, engine ${one.engine}, ${one.roles.join(", ")}, up ${duration(one.uptime_seconds)}, ${counted(one.sites, "site")}, ${counted(one.registrations, "registration")}`),
     ),
   );
@@ -102,6 +103,20 @@ function fleet(nodes) {
 function trial(one) {
   const text = trialText(one);
   return text === null ? [] : [badge("unconfirmed", "doubtful"), make("span", {}, text)];
+}
+
+/** What is shared with other nodes, and with whom. */
+function sharing(shared) {
+  if (shared === null) return [];
+  const lost = shared.members.filter((member) => !member.live).map((member) => member.name);
+  const since = `${clock(shared.since)} UTC`;
+  const state = shared.degraded
+    ? [badge("fleet degraded", "doubtful"), make("span", {}, `since ${since}: ${shared.problem}`)]
+    : [badge("fleet up", "good")];
+  const silent = !shared.degraded && lost.length ? `, silent: ${lost.join(", ")}` : "";
+  const members = counted(shared.members.length, "member");
+  const outbox = `${counted(shared.outbox, "record")} in the outbox`;
+  return [...state, make("span", { class: "facts-line" }, `${members}${silent}, lag ${milliseconds(shared.lag_seconds)}, ${outbox}`)];
 }
 
 function showConnection() {
