@@ -30,17 +30,21 @@ class RedisServer:
     def url(self) -> str:
         return f"unix://{self.socket}"
 
-    def start(self, *options: str) -> None:
-        """options: beside those it was made with, this time."""
+    def start(self, *options: str, settings: Path | None = None) -> None:
+        """options: beside those it was made with, this time. settings: of a Sentinel."""
         assert self.process is None
         program = require_program("redis-server", "redis-server")
         self.socket.unlink(missing_ok=True)
         log = self.folder / "log"
         self.process = subprocess.Popen(
             [
-                *(program, "--port", str(self.port), "--unixsocket", str(self.socket)),
-                *("--save", "", "--appendonly", "no", "--dir", str(self.folder)),
-                *("--logfile", str(log), "--daemonize", "no", *self.options, *options),
+                *(program, *([str(settings), "--sentinel"] if settings else [])),
+                *("--port", str(self.port), "--unixsocket", str(self.socket)),
+                *("--bind", "127.0.0.1", "--dir", str(self.folder)),
+                *("--logfile", str(log), "--daemonize", "no"),
+                *(() if settings else ("--save", "", "--appendonly", "no")),
+                *self.options,
+                *options,
             ],
             stdin=subprocess.DEVNULL,
         )

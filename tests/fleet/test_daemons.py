@@ -14,6 +14,9 @@ from tests.fleet.server import RedisServer
 
 PREFIX = "198.18.1.0/24"
 
+QUIET_SECONDS = 0.5
+"""In which a Map-Notify that waits for nothing would come many times over."""
+
 
 class Fleet:
     def __init__(self, folder: Path, server: RedisServer) -> None:
@@ -106,5 +109,27 @@ def test_a_node_whose_engine_is_away_serves_all_the_same(tmp_path: Path) -> None
             assert answered(etr, "198.18.1.1")
         assert node.named("fleet-away") or "fleet-joined" not in node.said()
         assert node.stop() == 0
+    finally:
+        node.close()
+
+
+def test_a_map_notify_waits_for_the_engine_where_that_is_asked_for(
+    any_server: RedisServer, tmp_path: Path
+) -> None:
+    node = Node(tmp_path)
+    fleet = f"fleet: {{url: 'unix://{any_server.socket}', ack: engine, prefix: waits}}\n"
+    node.config.write_text(node.config.read_text() + fleet)
+    try:
+        node.start()
+        with xtr(node.address) as etr, xtr(node.address) as itr:
+            etr.registers(PREFIX)
+            any_server.pause()
+            try:
+                etr.register("198.18.1.64/26")
+                until(lambda: length_of(itr, "198.18.1.70") == 26, node.said)
+                assert etr.hears(QUIET_SECONDS) is None, "acknowledged before the engine had it"
+            finally:
+                any_server.go_on()
+            assert etr.hears() is not None, node.said()
     finally:
         node.close()
