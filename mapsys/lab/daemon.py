@@ -16,6 +16,8 @@ from mapsys.lab.programs import Running
 from mapsys.lab.waiting import wait_for
 
 _ORDER_SECONDS: Final = 60.0
+_START_SECONDS: Final = 300.0
+"""A node with 10,000 sites reads its configuration for a while."""
 
 
 class Daemon:
@@ -37,7 +39,12 @@ class Daemon:
 
     def wait_until_serving(self) -> None:
         """Raises LabError, CheckFailed."""
-        wait_for(self._serves, f"{self.name} to serve", found=lambda: self._why_not or "nothing")
+        wait_for(
+            self._serves,
+            f"{self.name} to serve",
+            _START_SECONDS,
+            found=lambda: self._why_not or "nothing",
+        )
 
     def get(self, path: str) -> dict[str, Any]:
         """What the API answers, as in ``get("status")``. Raises CheckFailed."""

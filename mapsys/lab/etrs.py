@@ -75,6 +75,8 @@ class SiteEtr:
     def register(self) -> None:
         """Register, and go on doing so."""
         with self._lock:
+            # One that has withdrawn would not go on.
+            self._etr = self._made(self.site, KEY_ID, self.site.prefix)
             self._carry_out(self._etr.start(time.monotonic()))
 
     def withdraw(self) -> None:
