@@ -195,23 +195,9 @@ class Etr:
         retries = len(one.sent_at)
         one.sent_at[nonce] = now
         one.deadline = now + min(RETRY_SECONDS_FIRST * 2**retries, RETRY_SECONDS_LIMIT)
-        config = self._config
-        register = MapRegister(
-            nonce=nonce,
-            key_id=config.key_id,
-            algorithm_id=config.algorithm_id,
-            authentication_data=bytes(MAC_OCTETS[config.algorithm_id]),
-            records=one.records,
-            proxy_map_reply=config.proxy_map_reply,
-            merge_request=config.merge_request,
-            want_map_notify=True,
-            xtr_id=config.xtr_id,
-            site_id=config.site_id,
-        )
-        signed = config.key.sign(register.octets())
         return [
             RegisterSent(nonce, retries + 1, one.records),
-            Transmit(signed, config.map_server),
+            Transmit(signed_register(self._config, one.records, nonce), self._config.map_server),
         ]
 
     def _notified(
@@ -294,6 +280,23 @@ class Etr:
     def _marked(self, rloc: RlocRecord, probe: bool) -> RlocRecord:
         is_local = address_text(rloc.rloc) in self._config.local_hosts
         return replace(rloc, local=is_local, probed=probe and is_local)
+
+
+def signed_register(config: EtrConfig, records: tuple[EidRecord, ...], nonce: int) -> bytes:
+    """A Map-Register of some of the records that wants a Map-Notify. Source: RFC 9301, 5.6."""
+    register = MapRegister(
+        nonce=nonce,
+        key_id=config.key_id,
+        algorithm_id=config.algorithm_id,
+        authentication_data=bytes(MAC_OCTETS[config.algorithm_id]),
+        records=records,
+        proxy_map_reply=config.proxy_map_reply,
+        merge_request=config.merge_request,
+        want_map_notify=True,
+        xtr_id=config.xtr_id,
+        site_id=config.site_id,
+    )
+    return config.key.sign(register.octets())
 
 
 def grouped(records: Iterable[EidRecord]) -> list[tuple[EidRecord, ...]]:

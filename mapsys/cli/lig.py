@@ -19,7 +19,7 @@ from mapsys.cli.endpoints import (
     resolved,
 )
 from mapsys.cli.exits import ExitCode, Unreachable
-from mapsys.cli.instance import instance_id_option
+from mapsys.cli.instance import instance_id_option, parsed_eid
 from mapsys.cli.locators import locators
 from mapsys.cli.output import Column, Item, field, output_option, print_item, printable
 from mapsys.core.effects import Endpoint
@@ -155,24 +155,17 @@ def _asked(text: str, source: str | None, instance_id: int) -> tuple[EidPrefix, 
     if text in SELF:
         if source is None:
             raise click.UsageError(f"'lig {text}' needs the own EID-Prefix: -s PREFIX")
-        own = _parsed(source, instance_id, "-s")
+        own = parsed_eid(source, instance_id, "-s")
         return own, plain_text(asked_eid(own)).partition("/")[0]
     if source is not None:
-        source = plain_text(_parsed(source, 0, "-s")).partition("/")[0]
+        source = plain_text(parsed_eid(source, 0, "-s")).partition("/")[0]
     try:
         wanted = EidPrefix.parse(text, instance_id)
     except ValueError:
-        wanted = _parsed(resolved(text), instance_id, "EID")
+        wanted = parsed_eid(resolved(text), instance_id, "EID")
     if not wanted.is_host and wanted.family is not Family.NAME:
         raise click.UsageError(f"lig asks for one EID; {text} is an EID-Prefix")
     return wanted, source
-
-
-def _parsed(text: str, instance_id: int, where: str) -> EidPrefix:
-    try:
-        return EidPrefix.parse(text, instance_id)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint=where) from error
 
 
 def _may_receive_at(source: str, map_resolver: str) -> bool:

@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "lig": "mapsys.cli.lig",
     "register": "mapsys.cli.register",
     "xtr": "mapsys.cli.xtr",
+    "bench": "mapsys.cli.bench",
     "scale": "mapsys.cli.scale",
     "lab": "mapsys.cli.lab",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import socket
 from pathlib import Path
@@ -19,7 +18,8 @@ from mapsys.cli.credentials import (
 )
 from mapsys.cli.endpoints import endpoint, is_local, local_address_towards
 from mapsys.cli.etr_runner import EtrRunner, etr_socket
-from mapsys.cli.nonces import NonceFile
+from mapsys.cli.instance import parsed_eid
+from mapsys.cli.nonces import NonceFile, default_nonce_file
 from mapsys.core.effects import Endpoint
 from mapsys.eid import EidPrefix
 from mapsys.etr import INTERVAL_SECONDS_DEFAULT, Etr, EtrConfig
@@ -36,11 +36,6 @@ LOCATOR_NUMBERS_DEFAULT: Final = ("1", "100")
 
 NOT_FOR_MULTICAST: Final = 255
 """The m_priority of every locator here (RFC 9301, 5.4)."""
-
-
-def _default_nonce_file() -> str:
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
-    return str(Path(state) / "mapsys" / "nonce")
 
 
 @click.command()
@@ -128,7 +123,7 @@ def _default_nonce_file() -> str:
 @click.option(
     "--nonce-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=_default_nonce_file,
+    default=default_nonce_file,
     help="Keeps the last nonce.  [default: ~/.local/state/mapsys/nonce]",
 )
 @click.option("--once", is_flag=True, help="End after the first Map-Notify.")
@@ -172,7 +167,7 @@ def register(
     Runs until it is interrupted. Exit code 4 when --once or --withdraw got no
     Map-Notify.
     """
-    eids = [_prefix(text, instance_id) for text in prefixes]
+    eids = [parsed_eid(text, instance_id, "PREFIX") for text in prefixes]
     sources = Sources(secret_file, secret_env, config_file)
     signed_with = credentials(sources, key_id, algorithm, eids[0])
     with etr_socket(map_server, bind) as listener:
@@ -200,13 +195,6 @@ def register(
             runner.register_once(timeout)
         else:
             runner.serve(withdraw_on_exit, timeout)
-
-
-def _prefix(text: str, instance_id: int) -> EidPrefix:
-    try:
-        return EidPrefix.parse(text, instance_id)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="PREFIX") from error
 
 
 def _own_locator(bound: str, map_server: str) -> str:
