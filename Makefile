@@ -16,7 +16,7 @@ help:
 	@echo "make without-compiler  install where no C compiler works, and run the tests in pure Python"
 	@echo "make lab          the whole pilot network with hosts and traffic, and a report in artifacts/lab (root)"
 	@echo "make lab-alt      the ALT pilot network in namespaces, with all it has to show (root)"
-	@echo "make bench        speed against a C echo of the same packets (bench-quick: 30 s)"
+	@echo "make bench        speed against a C echo of the same packets (bench-quick: a few rows)"
 	@echo "make chaos        kills, reloads, garbage, floods on a live node (OPTIONS=\"--kills 20 ...\")"
 	@echo "make soak         hours of load on a live node (OPTIONS=\"--seconds 3600\")"
 
