@@ -19,15 +19,17 @@ QUIET_SECONDS = 0.5
 
 
 class Fleet:
+    """a acknowledges what its journal has, b what the engine has as well."""
+
     def __init__(self, folder: Path, server: RedisServer) -> None:
         self.server = server
         self.nodes = []
-        for name in ("a", "b"):
+        for name, ack in (("a", "local"), ("b", "engine")):
             place = folder / name
             place.mkdir()
             node = Node(place)
             text = node.config.read_text().replace("test.example", name)
-            node.config.write_text(f"{text}fleet: {{url: 'unix://{server.socket}'}}\n")
+            node.config.write_text(f"{text}fleet: {{url: 'unix://{server.socket}', ack: {ack}}}\n")
             node.launch()
             self.nodes.append(node)
         for node in self.nodes:
@@ -113,23 +115,15 @@ def test_a_node_whose_engine_is_away_serves_all_the_same(tmp_path: Path) -> None
         node.close()
 
 
-def test_a_map_notify_waits_for_the_engine_where_that_is_asked_for(
-    any_server: RedisServer, tmp_path: Path
-) -> None:
-    node = Node(tmp_path)
-    fleet = f"fleet: {{url: 'unix://{any_server.socket}', ack: engine, prefix: waits}}\n"
-    node.config.write_text(node.config.read_text() + fleet)
-    try:
-        node.start()
-        with xtr(node.address) as etr, xtr(node.address) as itr:
-            etr.registers(PREFIX)
-            any_server.pause()
-            try:
-                etr.register("198.18.1.64/26")
-                until(lambda: length_of(itr, "198.18.1.70") == 26, node.said)
-                assert etr.hears(QUIET_SECONDS) is None, "acknowledged before the engine had it"
-            finally:
-                any_server.go_on()
-            assert etr.hears() is not None, node.said()
-    finally:
-        node.close()
+def test_a_map_notify_waits_for_the_engine_where_that_is_asked_for(pair: Fleet) -> None:
+    b = pair.nodes[1]
+    with xtr(b.address) as etr, xtr(b.address) as itr:
+        etr.registers("198.18.1.192/26")
+        pair.server.pause()
+        try:
+            etr.register("198.18.1.224/27")
+            until(lambda: length_of(itr, "198.18.1.230") == 27, b.said)
+            assert etr.hears(QUIET_SECONDS) is None, "acknowledged before the engine had it"
+        finally:
+            pair.server.go_on()
+        assert etr.hears() is not None, b.said()
