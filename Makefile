@@ -1,7 +1,7 @@
 # Each target is one script, so that everything works without make as well.
 .DEFAULT_GOAL := help
 .PHONY: chaos soak without-compiler fuzz-native
-.PHONY: help run test check docs test-long mutants fuzz lab lab-alt bench bench-quick
+.PHONY: help run test check docs test-long mutants fuzz lab lab-alt lab-all bench bench-quick
 
 help:
 	@echo "make run          start the demo on loopback (LISTEN=, HTTP=, STATE=, CONFIG=, PYTHON=)"
@@ -16,6 +16,7 @@ help:
 	@echo "make without-compiler  install where no C compiler works, and run the tests in pure Python"
 	@echo "make lab          the whole pilot network with hosts and traffic, and a report in artifacts/lab (root)"
 	@echo "make lab-alt      the ALT pilot network in namespaces, with all it has to show (root)"
+	@echo "make lab-all      both of them, one after the other (root)"
 	@echo "make bench        speed against a C echo of the same packets (bench-quick: a few rows)"
 	@echo "make chaos        kills, reloads, garbage, floods on a live node (OPTIONS=\"--kills 20 ...\")"
 	@echo "make soak         hours of load on a live node (OPTIONS=\"--seconds 3600\")"
@@ -54,6 +55,9 @@ lab:
 	@scripts/lab.sh
 
 lab-alt:
+	@scripts/lab_alt.sh
+
+lab-all: lab
 	@scripts/lab_alt.sh
 
 bench:

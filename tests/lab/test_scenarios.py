@@ -21,7 +21,11 @@ pytestmark = [
     pytest.mark.slow,
 ]
 
-NAMES = ("resolve", "outside", "vm-move", "mobile-node", "attacker", "control-only")
+NAMES = (
+    *("resolve", "outside", "vm-move", "mobile-node", "attacker"),
+    *("key-rotation", "attacker-map-server", "hierarchy", "leaks", "many-locators"),
+    *("operators-view", "control-only"),
+)
 
 
 @pytest.fixture(scope="module")
