@@ -64,7 +64,7 @@ def chaos(options: argparse.Namespace) -> Iterator[Figure]:
     for tested in TESTED:
         count = getattr(options, tested.option)
         if count:
-            yield from by_test(tested, count)
+            yield from by_test(tested, count, seed)
     if options.faults:
         yield by_fault_tests(options.faults)
 

@@ -97,6 +97,16 @@ TESTED: Final = (
         1_000,
         ("simulated protocol days against the reference model: divergences",),
     ),
+    Tested(
+        "engine_faults",
+        "tests/fleet/test_faults.py",
+        5,
+        200,
+        (
+            "engine faults: records that differ",
+            "engine faults: acknowledged registrations lost",
+        ),
+    ),
 )
 
 FAULT_TESTS: Final = (
@@ -111,13 +121,15 @@ FAULT_TESTS: Final = (
 """Disk, clocks, memory, descriptors, freezes and killed processes, on whole programs."""
 
 
-def by_test(tested: Tested, count: int) -> Iterator[Figure]:
+def by_test(tested: Tested, count: int, seed: int) -> Iterator[Figure]:
     """The figures of one test at the scale that makes it try so many, or a few more.
+
+    seed: for a test that draws what it does.
 
     Raises RuntimeError where the test fails without a figure.
     """
     scale = math.ceil(count / tested.at_scale_1)
-    done = _pytest((tested.test,), {SCALE_VARIABLE: str(scale)})
+    done = _pytest((tested.test,), {SCALE_VARIABLE: str(scale), "SEED": str(seed)})
     kept = json.loads((ROOT / FILE).read_text(encoding="utf-8"))
     for name in tested.figures:
         line = f"{name}: "
