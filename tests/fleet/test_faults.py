@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
 from mapsys.core.effects import Send
 from mapsys.eid import EidPrefix
 from mapsys.fleet.contract import Changes
@@ -91,6 +93,7 @@ async def held_by(engine: RedisEngine) -> dict[EidPrefix, bytes]:
     return found
 
 
+@pytest.mark.timeout(300 * scaled(1))
 def test_nothing_acknowledged_is_lost_and_nobody_differs(short_folder: Path) -> None:
     server = RedisServer(short_folder)
     server.start()
