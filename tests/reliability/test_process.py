@@ -7,12 +7,31 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.daemon.node import SECRET, Node, until, xtr
 
 CANARY = SECRET
 """The site's secret: wherever it turns up, it has leaked."""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node with all its children, and with something in its journal; nobody stops it."""
+    mask = os.umask(0o022)
+    made = Node(tmp_path_factory.mktemp("running"))
+    try:
+        made.start()
+        made.wait_for("child-started", 2)
+        with xtr(made.address) as site:
+            site.registers("198.18.1.1/32")  # so that the journal's thread is there
+        yield made
+    finally:
+        made.close()
+        os.umask(mask)
 
 
 def status_of(pid: int, name: str) -> str:
@@ -30,26 +49,19 @@ def capabilities(pid: int) -> int:
     return found
 
 
-def test_a_running_node_has_no_capability_and_gains_none(node: Node) -> None:
-    node.start()
-    node.wait_for("child-started", 2)
-    assert node.process is not None
-    pids = [node.process.pid, node.child_pid("http"), node.child_pid("fold")]
-    with xtr(node.address) as site:
-        site.registers("198.18.1.1/32")  # so that the journal's thread is there
+def test_a_running_node_has_no_capability_and_gains_none(running: Node) -> None:
+    assert running.process is not None
+    pids = [running.process.pid, running.child_pid("http"), running.child_pid("fold")]
     for pid in pids:
         assert capabilities(pid) == 0
         assert status_of(pid, "NoNewPrivs") == "1"
 
 
-def test_nothing_of_its_memory_reaches_the_disk_unless_asked_for(node: Node) -> None:
-    node.start()
-    node.wait_for("child-started", 2)
-    assert node.process is not None
-    http = node.child_pid("http")
+def test_nothing_of_its_memory_reaches_the_disk_unless_asked_for(running: Node, node: Node) -> None:
+    assert running.process is not None
+    http = running.child_pid("http")
     until(lambda: core_limit(http) == (0, 0), lambda: "the HTTP process may dump core")
-    assert core_limit(node.process.pid) == (0, 0)
-    node.stop()
+    assert core_limit(running.process.pid) == (0, 0)
     unlimited = resource.getrlimit(resource.RLIMIT_CORE)
     node.launch("--core-dumps")
     node.wait_for("ready")
@@ -75,12 +87,8 @@ def core_limit(pid: int) -> tuple[int, int]:
     return resource.prlimit(pid, resource.RLIMIT_CORE)
 
 
-def test_what_it_writes_is_its_owners_alone(node: Node) -> None:
-    os.umask(0o022)
-    node.start()
-    with xtr(node.address) as site:
-        site.registers("198.18.1.1/32")
-    for path in [node.state, *node.state.rglob("*")]:
+def test_what_it_writes_is_its_owners_alone(running: Node) -> None:
+    for path in [running.state, *running.state.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, f"{path} is open to others"
 
 
