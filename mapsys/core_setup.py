@@ -22,12 +22,12 @@ from mapsys.config.model import (
     StaticConfig,
 )
 from mapsys.core.effects import Endpoint
-from mapsys.core.engine import Settings
 from mapsys.core.history import HistoryLimits
 from mapsys.core.limiter import UNLIMITED, Limits, Rate
 from mapsys.core.more_specifics import Ceilings
 from mapsys.core.pubsub_settings import KnownXtr, PubSubKey, PubSubSettings, Subscriber
 from mapsys.core.relay_path import Rtr
+from mapsys.core.settings import Settings
 from mapsys.core.site import (
     EidRule,
     LispSite,

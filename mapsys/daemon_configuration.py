@@ -8,7 +8,8 @@ from mapsys.config.diff import changes
 from mapsys.config.model import Config
 from mapsys.config_source import ConfigSource
 from mapsys.core.effects import Effect, Expired
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
+from mapsys.core.settings import Settings
 from mapsys.core.site import LispSite
 from mapsys.core_setup import settings_of
 from mapsys.daemon_alt import DaemonAlt

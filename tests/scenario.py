@@ -14,7 +14,8 @@ from typing import Any
 
 from mapsys.config.load import load
 from mapsys.core.effects import Datagram, Effect, Send
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
+from mapsys.core.settings import Settings
 from mapsys.core_setup import settings_of
 from mapsys.store_pure import PureStore
 from mapsys.wire.message import decode

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mapsys.core.effects import Datagram, Effect, Endpoint, Send
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
+from mapsys.core.settings import Settings
 from mapsys.eid import EidPrefix
 from mapsys.etr import Etr, EtrConfig, EtrEffect, Transmit
 from mapsys.lig import Answer, Lig, Question

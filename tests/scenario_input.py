@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mapsys.core.effects import Endpoint
-from mapsys.core.engine import Settings
+from mapsys.core.settings import Settings
 from mapsys.eid import EidPrefix
 from mapsys.wire.address import Address, Ipv4, Ipv6, NoAddress, ip_address
 from mapsys.wire.auth import Key

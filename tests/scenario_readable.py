@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from mapsys.core.effects import Effect, Endpoint, Send
-from mapsys.core.engine import Settings
+from mapsys.core.settings import Settings
 from mapsys.eid import EidPrefix
 from mapsys.record_view import action_name, address_text
 from mapsys.wire import afi, lcaf

@@ -4,38 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from mapsys.core import static
 from mapsys.core.alt_entry import AltArrival, address_towards
 from mapsys.core.amplification import Proven
-from mapsys.core.changes import REGISTRATION_LIFETIME_SECONDS
-from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Repeat, Send
+from mapsys.core.effects import Datagram, Dropped, Effect, Repeat, Send
 from mapsys.core.explain import Explanation, Facts, explain
-from mapsys.core.history import History, HistoryLimits, Numbered
+from mapsys.core.history import History, Numbered
 from mapsys.core.holes import Known
 from mapsys.core.info_server import InfoServer
 from mapsys.core.key_uses import KeyUses
-from mapsys.core.limiter import Budgets, Limits
+from mapsys.core.limiter import Budgets
 from mapsys.core.lisp_sec import OneTimeKeys
-from mapsys.core.lisp_sec_settings import LispSecSettings, Policy
+from mapsys.core.lisp_sec_settings import Policy
 from mapsys.core.map_resolver import MapResolver
 from mapsys.core.map_server import MapServer
-from mapsys.core.more_specifics import Ceilings
 from mapsys.core.notify import NotifyQueue
 from mapsys.core.permitted import no_longer_allowed
 from mapsys.core.pubsub import PubSub, Surroundings
 from mapsys.core.pubsub_access import Access, wants_subscription
-from mapsys.core.pubsub_settings import KnownXtr, PubSubSettings
 from mapsys.core.questions import LocalAddresses, Question
 from mapsys.core.reasons import Drop
 from mapsys.core.registrar import Elsewhere, Registrar
 from mapsys.core.relay import Relay
-from mapsys.core.relay_path import Rtr, Rtrs
+from mapsys.core.relay_path import Rtrs
 from mapsys.core.replay import mark_octets
 from mapsys.core.resolution import Resolution, Resolver
+from mapsys.core.settings import Settings
 from mapsys.core.site import LispSite, SiteTable
 from mapsys.core.site_change import SiteChange, tell_anew
 from mapsys.core.type_names import type_name
@@ -50,49 +48,9 @@ from mapsys.wire.map_notify import MapNotifyAck
 from mapsys.wire.map_register import MapRegister
 from mapsys.wire.map_request import MapRequest
 from mapsys.wire.message import decode
-from mapsys.wire.records import RlocRecord
 
 EXPIRY_SLICE: Final = 256
 """Registrations that one call of ``expire`` removes at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What an engine is told by its configuration; replaced as a whole on reload.
-
-    sites: those to begin with; ``Engine.change_site`` changes single ones. local: the
-    addresses it is reached at. authority: where it may deny that an EID exists; empty
-    for everywhere. map_servers: whom the Map-Resolver asks where there is no ALT.
-    path_mtu: octets of a whole IP packet; None for the RFC's safe sizes. petr: locators
-    named in place of natively-forward answers. rtrs, and answer_unsigned_info: see
-    InfoServer. wall_offset: seconds since 1970 minus the core's clock. lisp_sec: off
-    unless told otherwise. pubsub: None takes no subscriptions. known_xtrs: whom the
-    Map-Resolver vouches for when they subscribe. history: how much of what happens
-    to EID-Prefixes is remembered, and how long; None for nothing. trusted_requesters:
-    IP prefixes that may be answered with more than three times what comes in from
-    there, also where no Map-Register does. more_specifics: limits beside those of
-    each site's EID-Prefixes.
-    """
-
-    sites: tuple[LispSite, ...]
-    local: tuple[Endpoint, ...]
-    map_server: bool = True
-    map_resolver: bool = True
-    authority: tuple[EidPrefix, ...] = ()
-    map_servers: tuple[Endpoint, ...] = ()
-    limits: Limits = field(default_factory=Limits)
-    path_mtu: int | None = None
-    lifetime_seconds: int = REGISTRATION_LIFETIME_SECONDS
-    petr: tuple[RlocRecord, ...] = ()
-    rtrs: tuple[Rtr, ...] = ()
-    answer_unsigned_info: bool = False
-    wall_offset: float = 0.0
-    history: HistoryLimits | None = field(default_factory=HistoryLimits)
-    lisp_sec: LispSecSettings = field(default_factory=LispSecSettings)
-    pubsub: PubSubSettings | None = None
-    known_xtrs: tuple[KnownXtr, ...] = ()
-    trusted_requesters: tuple[EidPrefix, ...] = ()
-    more_specifics: Ceilings = field(default_factory=Ceilings)
 
 
 class Engine:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from mapsys.core.effects import Effect, Endpoint, Send
-from mapsys.core.engine import Settings
 from mapsys.core.pubsub_settings import KnownXtr, PubSubKey, PubSubSettings
+from mapsys.core.settings import Settings
 from mapsys.eid import EidPrefix
 from mapsys.wire.address import Address, NoAddress, ip_address
 from mapsys.wire.auth import Key

@@ -9,10 +9,11 @@ import pytest
 
 from mapsys.core.alt_entry import ALT_HOP_LIMIT, AltArrival
 from mapsys.core.effects import Answered, Datagram, Dropped, Effect, Endpoint, Inject, Send
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
 from mapsys.core.lisp_sec_settings import Askers, LispSecSettings, Policy, Wrapping
 from mapsys.core.questions import AltHole
 from mapsys.core.resolution import Outcome, Why
+from mapsys.core.settings import Settings
 from mapsys.eid import EidPrefix
 from mapsys.store_pure import PureStore
 from mapsys.table import PrefixTable

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mapsys.core import pubsub_otk
 from mapsys.core.effects import Effect, Endpoint, Send
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
 from mapsys.core.lisp_sec_settings import Askers, LispSecSettings, Policy, Wrapping
 from mapsys.core.pubsub_settings import PubSubSettings
+from mapsys.core.settings import Settings
 from mapsys.core.subscriptions import SubscriberDetails
 from mapsys.eid import EidPrefix
 from mapsys.store_pure import PureStore

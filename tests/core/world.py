@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mapsys.core.effects import Datagram, Dropped, Effect, Endpoint, Refused, Send
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
 from mapsys.core.limiter import Limits
+from mapsys.core.settings import Settings
 from mapsys.core.site import EidRule, LispSite, SiteKey
 from mapsys.eid import EidPrefix
 from mapsys.store_pure import PureStore

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from mapsys.core.effects import Endpoint, Send
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
 from mapsys.core.limiter import Limits, Rate
+from mapsys.core.settings import Settings
 from mapsys.core.site import EidRule, LispSite, Replay, SiteKey
 from mapsys.datapath.contract import Datapath
 from mapsys.datapath.counters import Counters

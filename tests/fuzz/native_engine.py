@@ -15,8 +15,8 @@ import time
 from dataclasses import replace
 
 from mapsys.core.effects import Datagram, Endpoint
-from mapsys.core.engine import Settings
 from mapsys.core.limiter import Limits
+from mapsys.core.settings import Settings
 from mapsys.core.site import ProxyReply, Replay
 from mapsys.native import _engine
 from tests.fuzz.corpus import CORPUS_FOLDER

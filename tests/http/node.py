@@ -18,12 +18,13 @@ from typing import Self
 
 from mapsys.config.model import Config, Control, MapServerConfig
 from mapsys.core.effects import Datagram, Effect, Endpoint, Send
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
 from mapsys.core.explain import Explanation
 from mapsys.core.history import Numbered
 from mapsys.core.key_uses import KeyUses
 from mapsys.core.limiter import Limits
 from mapsys.core.resolution import Resolution
+from mapsys.core.settings import Settings
 from mapsys.core.site import EidRule, LispSite, SiteKey, SiteTable
 from mapsys.daemon_view import family_name
 from mapsys.datapath.counters import Counters

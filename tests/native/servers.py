@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from mapsys.core.details import Details
 from mapsys.core.effects import Datagram, Effect, Endpoint, Send
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
+from mapsys.core.settings import Settings
 from mapsys.datapath.contract import Datapath
 from mapsys.datapath.counters import Counters
 from mapsys.datapath.native import NativeDatapath

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mapsys.core.effects import Endpoint
-from mapsys.core.engine import Settings
 from mapsys.core.limiter import Limits, Rate
+from mapsys.core.settings import Settings
 from mapsys.core.site import EidRule, LispSite, Replay, SiteKey
 from mapsys.eid import EidPrefix
 from mapsys.wire.address import Ipv4, Ipv6, ip_address

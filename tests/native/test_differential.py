@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mapsys.core.effects import Endpoint
-from mapsys.core.engine import Settings
 from mapsys.core.limiter import Limits, Rate
+from mapsys.core.settings import Settings
 from mapsys.core.site import EidRule, LispSite, ProxyReply, Replay, SiteKey
 from mapsys.eid import EidPrefix
 from mapsys.wire.address import ip_address

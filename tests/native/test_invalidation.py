@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from mapsys.core.effects import Endpoint
-from mapsys.core.engine import Settings
 from mapsys.core.limiter import Limits
+from mapsys.core.settings import Settings
 from mapsys.core.site import EidRule, LispSite, ProxyReply, SiteKey
 from mapsys.eid import EidPrefix
 from mapsys.wire.address import ip_address

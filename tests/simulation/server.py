@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mapsys.core.effects import Datagram, Effect, Send
-from mapsys.core.engine import Engine, Settings
+from mapsys.core.engine import Engine
+from mapsys.core.settings import Settings
 from mapsys.datapath.repeats import ENCAPSULATED, MAP_REGISTER, MAP_REQUEST, Repeats
 from mapsys.datapath.waiting import WaitingSends
 from mapsys.store_pure import PureStore

@@ -10,8 +10,8 @@ from random import Random
 
 from alt.node_sites import LiveSites
 from mapsys.core.effects import Datagram, Effect, Endpoint, Send
-from mapsys.core.engine import Settings
 from mapsys.core.limiter import Limits
+from mapsys.core.settings import Settings
 from mapsys.eid import EidPrefix
 from mapsys.store_pure import PureStore
 from tests.core.world import ITR, SERVER, SERVER_6, map_request_in_ecm
