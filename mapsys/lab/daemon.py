@@ -17,7 +17,7 @@ from mapsys.lab.waiting import wait_for
 
 _ORDER_SECONDS: Final = 60.0
 _START_SECONDS: Final = 300.0
-"""A node with 10,000 sites reads its configuration for a while."""
+"""Several nodes start at once, and the machine may be busy."""
 
 
 class Daemon:

@@ -25,7 +25,6 @@ class Network:
     def __init__(self) -> None:
         """Raises LabError where namespaces cannot be made."""
         self.tag = f"{leftovers.TAG_PREFIX}-{secrets.token_hex(3)}"
-        self._tag_around = os.environ.get(leftovers.TAG_VARIABLE)
         os.environ[leftovers.TAG_VARIABLE] = self.tag
         self._made: list[str] = []
         self.bridge = self.add_namespace("net")
@@ -74,11 +73,7 @@ class Network:
     def close(self) -> None:
         """Remove every namespace, and whatever runs in them."""
         leftovers.remove(self.tag)
-        # One lab may stand beside another for a while.
-        if self._tag_around is None:
-            del os.environ[leftovers.TAG_VARIABLE]
-        else:
-            os.environ[leftovers.TAG_VARIABLE] = self._tag_around
+        del os.environ[leftovers.TAG_VARIABLE]
 
 
 def add_bridge(namespace: str, name: str) -> None:

@@ -63,7 +63,7 @@ def _site(site: Site) -> dict[str, Any]:
 
 
 def _instance(topology: Topology, node: Node, instance_id: int) -> dict[str, Any]:
-    instance: dict[str, Any] = {
+    return {
         "name": node.name,
         "instance-id": instance_id,
         "as": node.as_number,
@@ -75,9 +75,6 @@ def _instance(topology: Topology, node: Node, instance_id: int) -> dict[str, Any
         "delegations": topology.delegations,
         "tunnels": [_tunnel(topology, end, instance_id) for end in topology.ends(node.name)],
     }
-    if topology.levels:
-        instance["levels"] = topology.levels
-    return instance
 
 
 def _tunnel(topology: Topology, end: End, instance_id: int) -> dict[str, Any]:

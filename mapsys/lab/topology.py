@@ -83,7 +83,7 @@ class Tunnel(_Part, frozen=True):
 
 class Topology(_Part, frozen=True):
     """A whole network. first_key: GRE keys are this plus the tunnel's number; None: the
-    instance-ID. delegations, levels: as they stand in every node's configuration.
+    instance-ID. delegations: as they stand in every node's configuration.
     """
 
     hold_time: str
@@ -94,7 +94,6 @@ class Topology(_Part, frozen=True):
     delegations: list[dict[str, Any]]
     sites: list[Site]
     first_key: int | None = None
-    levels: dict[str, Any] = {}
 
     def node(self, name: str) -> Node:
         """Raises KeyError."""
