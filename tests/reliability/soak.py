@@ -18,8 +18,12 @@ LIFETIME_SECONDS: Final = 60
 PROOF_EVERY: Final = 50
 """Map-Registers from one that proves where they come from to the next."""
 
-FULL_AFTER: Final = max(RING_LIMIT, 2 * HISTORY_PER_EID * EIDS) + 1_000
-"""Map-Registers until the event ring is full, and the history of each EID, drawn by chance."""
+LEARNT_LIMIT: Final = 65_536
+"""Map-Registers, and answers, that the native datapath learns before it forgets them all: places in
+tables whose memory is taken as they are used (``native/reply_refreshes.pxi``)."""
+
+FULL_AFTER: Final = max(RING_LIMIT, 2 * HISTORY_PER_EID * EIDS, LEARNT_LIMIT) + 1_000
+"""Map-Registers until all this is full, the history of EIDs drawn by chance included."""
 
 
 class Soaked(NamedTuple):
