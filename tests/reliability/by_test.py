@@ -130,6 +130,8 @@ def by_test(tested: Tested, count: int, seed: int) -> Iterator[Figure]:
     """
     scale = math.ceil(count / tested.at_scale_1)
     done = _pytest((tested.test,), {SCALE_VARIABLE: str(scale), "SEED": str(seed)})
+    if done.returncode:
+        print(done.stdout[-8_000:], flush=True)
     kept = json.loads((ROOT / FILE).read_text(encoding="utf-8"))
     for name in tested.figures:
         line = f"{name}: "
