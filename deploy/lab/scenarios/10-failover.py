@@ -67,7 +67,7 @@ def run(lab: WholeLab) -> Measured:
         "stand-in at a third region": f"{stands_in:.1f} s after the kill; hold time 9 s",
         f"{LOST} back": f"{back:.1f} s after its start",
         "Map-Requests over both changes": (
-            f"{asking.asked}, {len(asking.unanswered)} unanswered, {failed} before {BACKUP} stood in"
+            f"{asking.asked}, {len(asking.unanswered)} unanswered; {failed} before the stand-in"
         ),
         "way meanwhile": f"by {BACKUP}'s own tunnel to {PROVIDER}, key {own_tunnel}",
     }
