@@ -243,8 +243,12 @@ class Member(Telling):
         outcomes = await self._shared.write_batch(writes)
         conflicts: list[tuple[EidPrefix, Stored | None]] = []
         for write, outcome in zip(writes, outcomes, strict=True):
-            if isinstance(write, Keep) and not self._is_settled(write.eid, write, outcome):
+            if not isinstance(write, Keep) or self._is_settled(write.eid, write, outcome):
+                continue
+            if not self._is_waiting(write.eid):
                 conflicts.append((EidPrefix.unpack(write.eid, 0)[0], outcome.stored))
+            elif outcome.stored is not None:
+                self._overtaken[write.eid] = outcome.stored
         self._take_over(conflicts)
         await asyncio.sleep(0)
 

@@ -236,10 +236,19 @@ class Taking:
         )
 
     def _take_over(self, states: Iterable[tuple[EidPrefix, Stored | None]]) -> None:
-        """Have the core and the store hold these; what does not fit is counted and left."""
+        """Have the core and the store hold these; what does not fit is counted and left.
+
+        Left, too, is what changed here since it was told: that will meet what others wrote;
+        and what has been overtaken by something newer while it was on its way.
+        """
+        self._fetch_own()
         fitting: list[tuple[EidPrefix, list[Put]]] = []
         for eid, stored in states:
             key = eid.pack()
+            known = self._known.get(key)
+            newer = known is not None and stored is not None and known.version > stored.version
+            if newer or key in self._gatherer.outbox.pending:
+                continue
             if stored is None:
                 self._known.forget(key)
                 fitting.append((eid, []))
@@ -263,7 +272,15 @@ class Taking:
             self._decide(fitting)
 
     def _take_over_puts(self, eid: EidPrefix, puts: list[Put]) -> None:
-        self._decide([(eid, puts)])
+        """The same of what was just written; while that was under way we may have changed it."""
+        self._fetch_own()
+        key = eid.pack()
+        known = self._known.get(key)
+        if key not in self._gatherer.outbox.pending:
+            self._decide([(eid, puts)])
+        elif known is not None:
+            # As if we did not know it: what others have in it is put together with ours.
+            self._known.put(key, known._replace(version=0))
 
     def _decide(self, wanted: list[tuple[EidPrefix, list[Put]]]) -> None:
         def ask(now: float) -> list[Effect]:
@@ -289,9 +306,13 @@ class Taking:
 
         What changed before is fetched first, so that nothing of ours is taken for theirs.
         """
+        self._fetch_own()
+        self._adopting = adopting
+
+    def _fetch_own(self) -> None:
+        """Have the outbox know of every change there is."""
         if self._surroundings is not None:
             self._surroundings.decide("fleet", lambda _now: [])
-        self._adopting = adopting
 
     def _refused(self, eid: EidPrefix, why: str) -> None:
         self.numbers.refused += 1
