@@ -102,8 +102,8 @@ class TokenBuckets:
         self._full_at = array("d")
         """When each bucket will be full again: all there is to know of it."""
         self._refused = array("Q", [0])
-        self._token_seconds = self._reach_seconds = 0.0
-        if self._rate is not None:
+        self._token_seconds, self._reach_seconds = 0.0, -math.inf
+        if self._rate is not None and self._rate.burst >= 1.0:  # else nothing is ever given
             self._token_seconds = 1.0 / self._rate.per_second
             self._reach_seconds = _reach_seconds(self._rate)
 
