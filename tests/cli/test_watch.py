@@ -37,7 +37,7 @@ def leaves(command: click.Command, *path: str) -> dict[str, click.Command]:
 
 SHOWS_ONCE = {
     *("alt rehome", "alt switch-provider", "alt operation", "reload"),
-    *("changes", "events", "export", "sites show"),
+    *("changes", "events", "export", "sites show", "bench"),
 }
 """Orders, and what has a way of its own to go on or is made to be kept."""
 
