@@ -212,16 +212,7 @@ class Etr:
                 return [self._acknowledged(one, notify, source, now)]
         if notify.nonce in self._answered:
             return [Ignored(source, "already-acknowledged")]
-        ack = MapNotifyAck(
-            nonce=notify.nonce,
-            key_id=notify.key_id,
-            algorithm_id=notify.algorithm_id,
-            authentication_data=bytes(len(notify.authentication_data)),
-            records=notify.records,
-            xtr_id=notify.xtr_id,
-            site_id=notify.site_id,
-        )
-        signed = self._config.key.sign(ack.octets())
+        signed = self._config.key.sign(MapNotifyAck.of(notify).octets())
         return [Notified(notify.records, source), Transmit(signed, source)]
 
     def _acknowledged(

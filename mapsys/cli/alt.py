@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import click
 
 from mapsys.cli.alt_orders import operation, rehome, switch_provider
 from mapsys.cli.api import api, api_options, quoted
 from mapsys.cli.exits import ExitCode
-from mapsys.cli.output import Column, Item, field, output_option, print_item, print_items
+from mapsys.cli.output import Column, Command, Item, field, output_option, print_item, print_items
 from mapsys.cli.watch import watch_option
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 INSTANCE: Final = Column("instance-ID", field("instance_id"))
 PREFIX: Final = Column("EID-Prefix", field("eid_prefix"))

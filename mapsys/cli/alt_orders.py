@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
 from mapsys.cli.api import Api, api, api_options
 from mapsys.cli.exits import Failed
-from mapsys.cli.output import Item, printable
+from mapsys.cli.output import Command, Item, printable
 
 POLL_SECONDS: Final = 0.3
 UNDER_WAY: Final = "under-way"
 SUCCESS: Final = ("planned", "done")
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def order_options(command: Command) -> Command:

@@ -9,12 +9,13 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import click
 
 from mapsys.cli.exits import Failed, InvalidConfiguration, NotFound, RefusedByServer, Unreachable
+from mapsys.cli.output import Command
 from mapsys.http import SOCKET_NAME
 
 ANSWER_SECONDS: Final = 15.0
@@ -30,7 +31,6 @@ PAGE_LIMIT: Final = 1_000
 
 _JSON_BODY: Final = {"Content-Type": "application/json"}
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FAILURES: Final[dict[str, type[click.ClickException]]] = {
     "unknown-site": NotFound,

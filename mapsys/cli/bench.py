@@ -30,6 +30,7 @@ from mapsys.cli.credentials import (
     Credentials,
     Sources,
     credentials,
+    secret_options,
 )
 from mapsys.cli.endpoints import endpoint, family_of, local_address_towards
 from mapsys.cli.etr_runner import etr_socket
@@ -140,14 +141,7 @@ COLUMNS: Final = (
     type=click.Choice([*ALGORITHM_IDS]),
     help=f"How they are signed.  [default: {ALGORITHM_DEFAULT}]",
 )
-@click.option(
-    "--secret-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File that holds the shared secret.",
-)
-@click.option(
-    "--secret-env", metavar="NAME", help="Environment variable that holds the shared secret."
-)
+@secret_options
 @click.option(
     "--nonce-file",
     type=click.Path(dir_okay=False, path_type=Path),

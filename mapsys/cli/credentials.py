@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import click
 
+from mapsys.cli.output import Command
 from mapsys.config.faults import ConfigError
 from mapsys.config.load import load
 from mapsys.eid import EidPrefix
@@ -18,6 +19,18 @@ KEY_ID_DEFAULT: Final = 0
 
 SECRET_OCTETS_LIMIT: Final = 4096
 """As in a Map-Server's configuration."""
+
+
+def secret_options(command: Command) -> Command:
+    """Adds ``--secret-file`` and ``--secret-env``."""
+    command = click.option(
+        "--secret-env", metavar="NAME", help="Environment variable that holds the shared secret."
+    )(command)
+    return click.option(
+        "--secret-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File that holds the shared secret.",
+    )(command)
 
 
 class Credentials(NamedTuple):

@@ -15,6 +15,7 @@ from mapsys.cli.credentials import (
     KEY_ID_DEFAULT,
     Sources,
     credentials,
+    secret_options,
 )
 from mapsys.cli.endpoints import endpoint, is_local, local_address_towards
 from mapsys.cli.etr_runner import EtrRunner, etr_socket
@@ -61,14 +62,7 @@ NOT_FOR_MULTICAST: Final = 255
     type=click.IntRange(0, 255),
     help=f"Key-ID.  [default: {KEY_ID_DEFAULT}, or what --config says]",
 )
-@click.option(
-    "--secret-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File that holds the shared secret.",
-)
-@click.option(
-    "--secret-env", metavar="NAME", help="Environment variable that holds the shared secret."
-)
+@secret_options
 @click.option(
     "-c",
     "--config",

@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
 from mapsys.cli.exits import Unreachable
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from mapsys.cli.output import Command
 
 INTERVAL_SECONDS: Final = 2.0
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import glob
-import os
 from pathlib import Path
 from typing import Final
 
 from mapsys.config import review
-from mapsys.config.document import DOCUMENT_LIMIT_OCTETS, compose
-from mapsys.config.faults import Fault, Faults, Place, TooManyFaultsError, quoted
-from mapsys.config.files import read_bounded, reason
+from mapsys.config.faults import Faults, Place, TooManyFaultsError, quoted
 from mapsys.config.lisp_sec import refuse_shared_secrets
 from mapsys.config.model import Config, SiteConfig
-from mapsys.config.schema import FaultyError, Origin, Value
+from mapsys.config.opened import opened
+from mapsys.config.schema import FaultyError, Value
 from mapsys.config.sites import read_sites
 from mapsys.config.top import INCLUDED, TOP, read_patterns
 
@@ -42,14 +40,14 @@ def load_sites(path: Path) -> tuple[SiteConfig, ...]:
     faults = Faults()
     sites: tuple[SiteConfig, ...] = ()
     with contextlib.suppress(FaultyError, TooManyFaultsError):
-        value = INCLUDED.read(_open(path, path, faults))["sites"]
+        value = INCLUDED.read(opened(path, path, faults))["sites"]
         sites = tuple(site for _, site in read_sites([value]))
     faults.raise_if_any()
     return sites
 
 
 def _load(path: Path, faults: Faults) -> Config:
-    root = _open(path, path, faults)
+    root = opened(path, path, faults)
     try:
         top = TOP.read(root)
     except FaultyError:
@@ -93,21 +91,8 @@ def _included(path: Path, include: Value, faults: Faults) -> tuple[tuple[str, ..
     lists = []
     for name in names:
         try:
-            file = _open(include.origin.folder / name, path.parent / name, faults)
+            file = opened(include.origin.folder / name, path.parent / name, faults)
             lists.append(INCLUDED.read(file)["sites"])
         except FaultyError:
             continue
     return tuple(pattern for _, pattern in patterns), lists
-
-
-def _open(path: Path, shown: Path, faults: Faults) -> Value:
-    """The document in a file. Raises FaultyError with the fault noted."""
-    try:
-        octets, _ = read_bounded(path, DOCUMENT_LIMIT_OCTETS)
-    except (OSError, ValueError) as error:
-        faults.add(Fault(str(shown), 0, 0, "", f"cannot be read: {reason(error)}"))
-        raise FaultyError from None
-    node = compose(octets, str(shown), faults)
-    if node is None:
-        raise FaultyError
-    return Value(node, Origin(str(shown), Path(os.path.abspath(path)).parent, faults))

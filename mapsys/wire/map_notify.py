@@ -94,3 +94,16 @@ class MapNotifyAck(_Notification):
     """An xTR's acknowledgment of a Map-Notify, with its nonce and records."""
 
     TYPE: ClassVar[int] = 5
+
+    @classmethod
+    def of(cls, notify: MapNotify) -> Self:
+        """The acknowledgment of a Map-Notify, not signed: the octets of its MAC are zero."""
+        return cls(
+            notify.nonce,
+            notify.key_id,
+            notify.algorithm_id,
+            bytes(len(notify.authentication_data)),
+            notify.records,
+            notify.xtr_id,
+            notify.site_id,
+        )

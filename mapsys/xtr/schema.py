@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mapsys.config.blocks import INSTANCE_ID, in_instance
-from mapsys.config.document import DOCUMENT_LIMIT_OCTETS, compose
-from mapsys.config.faults import Fault, Faults, TooManyFaultsError
-from mapsys.config.files import read_bounded, reason
+from mapsys.config.faults import Faults, TooManyFaultsError
+from mapsys.config.opened import opened
 from mapsys.config.scalars import (
     Boolean,
     Duration,
@@ -20,7 +19,7 @@ from mapsys.config.scalars import (
     Prefix,
     Text,
 )
-from mapsys.config.schema import FaultyError, Field, ListOf, Origin, Record, Value
+from mapsys.config.schema import FaultyError, Field, ListOf, Record, Value
 from mapsys.config.secret import Secret, SecretFile, SecretText
 from mapsys.config.sites import ALGORITHM, NAME
 from mapsys.core.effects import Endpoint
@@ -178,15 +177,7 @@ def load(path: Path) -> XtrSettings:
 
 
 def _load(path: Path, faults: Faults) -> XtrSettings:
-    try:
-        octets, _ = read_bounded(path, DOCUMENT_LIMIT_OCTETS)
-    except (OSError, ValueError) as error:
-        faults.add(Fault(str(path), 0, 0, "", f"cannot be read: {reason(error)}"))
-        raise FaultyError from None
-    node = compose(octets, str(path), faults)
-    if node is None:
-        raise FaultyError
-    read = XTR.read(Value(node, Origin(str(path), path.absolute().parent, faults)))
+    read = XTR.read(opened(path, path, faults))
     read["site_id"] = bytes.fromhex(read["site_id"])
     if read["xtr_id"] is not None:
         read["xtr_id"] = bytes.fromhex(read["xtr_id"])

@@ -44,16 +44,7 @@ class Subscriber:
 
     def acknowledgment(self, notify: MapNotify) -> bytes:
         """The Map-Notify-Ack."""
-        ack = MapNotifyAck(
-            nonce=notify.nonce,
-            key_id=notify.key_id,
-            algorithm_id=notify.algorithm_id,
-            authentication_data=bytes(len(notify.authentication_data)),
-            records=notify.records,
-            xtr_id=notify.xtr_id,
-            site_id=notify.site_id,
-        )
-        return self._key.sign(ack.octets())
+        return self._key.sign(MapNotifyAck.of(notify).octets())
 
 
 def prefixes(notify: MapNotify) -> list[EidPrefix]:
