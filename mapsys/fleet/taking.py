@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Final, Protocol
 
@@ -235,52 +235,57 @@ class Taking:
             in_flight is not None and key in in_flight.pending
         )
 
-    def _take_over(self, states: Iterable[tuple[EidPrefix, Stored | None]]) -> None:
+    def _take_over(self, states: Sequence[tuple[EidPrefix, Stored | None]]) -> None:
         """Have the core and the store hold these; what does not fit is counted and left.
 
         Left, too, is what changed here since it was told: that will meet what others wrote;
         and what has been overtaken by something newer while it was on its way.
         """
-        self._fetch_own()
-        fitting: list[tuple[EidPrefix, list[Put]]] = []
-        for eid, stored in states:
-            key = eid.pack()
-            known = self._known.get(key)
-            newer = known is not None and stored is not None and known.version > stored.version
-            if newer or key in self._gatherer.outbox.pending:
-                continue
-            if stored is None:
-                self._known.forget(key)
-                fitting.append((eid, []))
-                continue
-            try:
-                state = State.unpack(stored.octets, eid)
-            except ValueError as error:
-                self._refused(eid, str(error))
-                continue
-            site = self._site_of(eid)
-            self._absent.discard(key)
-            self._note(
-                key, partition_of(site or ""), stored.version, stored.epoch, state.changed_ms
-            )
-            puts = state.puts
-            if len(puts) == 1:
-                ends = self._clock() + stored.ttl_ms / 1e3 + self._offset
-                puts = [puts[0]._replace(deadline=ends)]
-            fitting.append((eid, puts))
-        if fitting:
-            self._decide(fitting)
+        if not states:
+            return
+        with self._speaking_for_others():  # the outbox knows of all that changed here
+            fitting: list[tuple[EidPrefix, list[Put]]] = []
+            for eid, stored in states:
+                puts = self._noted(eid, stored)
+                if puts is not None:
+                    fitting.append((eid, puts))
+            if fitting:
+                self._decide(fitting)
+
+    def _noted(self, eid: EidPrefix, stored: Stored | None) -> list[Put] | None:
+        """What to hold of one, noted as known; None where it is left."""
+        key = eid.pack()
+        known = self._known.get(key)
+        newer = known is not None and stored is not None and known.version > stored.version
+        if newer or key in self._gatherer.outbox.pending:
+            return None
+        if stored is None:
+            self._known.forget(key)
+            return []
+        try:
+            state = State.unpack(stored.octets, eid)
+        except ValueError as error:
+            self._refused(eid, str(error))
+            return None
+        site = self._site_of(eid)
+        self._absent.discard(key)
+        self._note(key, partition_of(site or ""), stored.version, stored.epoch, state.changed_ms)
+        puts = state.puts
+        if len(puts) == 1:
+            ends = self._clock() + stored.ttl_ms / 1e3 + self._offset
+            puts = [puts[0]._replace(deadline=ends)]
+        return puts
 
     def _take_over_puts(self, eid: EidPrefix, puts: list[Put]) -> None:
         """The same of what was just written; while that was under way we may have changed it."""
-        self._fetch_own()
         key = eid.pack()
-        known = self._known.get(key)
-        if key not in self._gatherer.outbox.pending:
-            self._decide([(eid, puts)])
-        elif known is not None:
-            # As if we did not know it: what others have in it is put together with ours.
-            self._known.put(key, known._replace(version=0))
+        with self._speaking_for_others():
+            known = self._known.get(key)
+            if key not in self._gatherer.outbox.pending:
+                self._decide([(eid, puts)])
+            elif known is not None:
+                # As if we did not know it: what others have in it is put together with ours.
+                self._known.put(key, known._replace(version=0))
 
     def _decide(self, wanted: list[tuple[EidPrefix, list[Put]]]) -> None:
         def ask(now: float) -> list[Effect]:
@@ -295,8 +300,7 @@ class Taking:
             return effects
 
         assert self._surroundings is not None
-        with self._speaking_for_others():
-            self._surroundings.decide("fleet", ask)
+        self._surroundings.decide("fleet", ask)
 
     def _speaking_for_others(self) -> _Adopting:
         return _Adopting(self)
@@ -306,13 +310,9 @@ class Taking:
 
         What changed before is fetched first, so that nothing of ours is taken for theirs.
         """
-        self._fetch_own()
-        self._adopting = adopting
-
-    def _fetch_own(self) -> None:
-        """Have the outbox know of every change there is."""
         if self._surroundings is not None:
             self._surroundings.decide("fleet", lambda _now: [])
+        self._adopting = adopting
 
     def _refused(self, eid: EidPrefix, why: str) -> None:
         self.numbers.refused += 1
