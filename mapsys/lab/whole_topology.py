@@ -44,16 +44,21 @@ class HostPlace(_Part, frozen=True):
     interface: str
 
 
-class WholeTopology(msgspec.Struct, frozen=True):
-    """Everything. resolver: the node that all routers ask."""
+class AroundAlt(_Part, frozen=True):
+    """Everything but the ALT. resolver: the node that all routers ask."""
 
-    alt: Topology
     resolver: str
     routers: list[Router]
     proxy: Proxy
     outside: str
     attacker: str
     hosts: list[HostPlace]
+
+
+class WholeTopology(AroundAlt, frozen=True, kw_only=True):
+    """Everything."""
+
+    alt: Topology
 
     def router(self, name: str) -> Router:
         """Raises KeyError."""
@@ -75,16 +80,5 @@ def load_whole(path: Path = FILE) -> WholeTopology:
     """A whole topology. Raises msgspec.ValidationError, OSError, KeyError."""
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     alt = load_file(path.parent / tree.pop("alt"))
-    rest = msgspec.convert(tree, _Rest)
-    return WholeTopology(alt, **msgspec.structs.asdict(rest))
-
-
-class _Rest(_Part, frozen=True):
-    """The file but for its ALT."""
-
-    resolver: str
-    routers: list[Router]
-    proxy: Proxy
-    outside: str
-    attacker: str
-    hosts: list[HostPlace]
+    around = msgspec.convert(tree, AroundAlt)
+    return WholeTopology(alt=alt, **msgspec.structs.asdict(around))
